@@ -1,0 +1,206 @@
+/** The public shape of a peer: what createPeer() gives and what an app may rely on. */
+import type { TsunagiError } from './errors.ts'
+import type { LinkKind } from './links/link.ts'
+import type { CapabilityDescription, Priority } from './messages.ts'
+
+/** `did:key` text of an Ed25519 public key, `did:key:z6Mk…` (SPEC §2). */
+export type PeerId = string
+
+/** `connecting`: not introduced yet. `online`: the server knows us. `offline`: trying to come back; sessions go on. */
+export type PeerStatus = 'connecting' | 'online' | 'offline' | 'closed'
+
+/** `connecting`: no session yet. The others: what was heard from page code of that peer (SPEC §7). */
+export type Health = 'connecting' | 'healthy' | 'degraded' | 'unreachable'
+
+export interface PeerStatistics {
+  readonly messagesSent: number
+  readonly messagesReceived: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Messages the other side has acknowledged. */
+  readonly delivered: number
+  /** Messages that were rejected to their sender. */
+  readonly failed: number
+  /** Frames refused: altered, repeated, foreign, unsigned. */
+  readonly framesRejected: number
+  /** Milliseconds; undefined before the first pong. */
+  readonly roundTripMedian: number | undefined
+  readonly roundTripP95: number | undefined
+  /** Milliseconds since 1970. */
+  readonly lastSeen: number | undefined
+  readonly lastError: { readonly code: string; readonly message: string; readonly at: number } | undefined
+}
+
+export interface SessionInfo {
+  /** UUIDv4 text. */
+  readonly id: string
+  readonly state: 'handshaking' | 'established' | 'closed'
+  /** Milliseconds since 1970 at which the session was established. */
+  readonly since: number | undefined
+  readonly sent: number
+  readonly received: number
+  /** Messages sent and not yet acknowledged, or not yet sent. */
+  readonly waiting: number
+}
+
+/** A snapshot: a new object whenever something about the peer changes. */
+export interface PeerInfo {
+  readonly id: PeerId
+  /** The name the peer gives itself, told inside the session; '' before that. Never an identifier. */
+  readonly name: string
+  readonly health: Health
+  /** Median of the latest round trips in milliseconds. */
+  readonly roundTrip: number | undefined
+  readonly link: LinkKind | undefined
+  /** Share of the peer's task places in use, 0 to 1. */
+  readonly load: number
+  readonly capabilities: readonly CapabilityDescription[]
+  readonly session: SessionInfo | undefined
+  readonly statistics: PeerStatistics
+}
+
+/** States of A2A 1.0, and `lost`: the executor is gone and what became of the task is unknown. */
+export type TaskState = 'submitted' | 'working' | 'completed' | 'failed' | 'canceled' | 'rejected' | 'lost'
+
+/** A snapshot of one task, ours at another peer (`out`) or another peer's here (`in`). */
+export interface TaskInfo {
+  /** UUIDv4 text. */
+  readonly id: string
+  readonly direction: 'out' | 'in'
+  readonly capability: string
+  readonly peer: PeerId
+  readonly state: TaskState
+  readonly priority: Priority
+  /** 0 to 1. */
+  readonly progress: number
+  readonly note: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly endedAt: number | undefined
+  readonly deadlineAt: number
+  readonly error: { readonly code: string; readonly message: string } | undefined
+}
+
+export interface Progress {
+  /** 0 to 1. */
+  readonly progress: number
+  readonly note: string
+}
+
+export interface TaskContext {
+  readonly taskId: string
+  /** Who asked. */
+  readonly caller: PeerId
+  /** Aborts when the caller cancels, the deadline passes, or the caller is gone. */
+  readonly signal: AbortSignal
+  /** Milliseconds since 1970. */
+  readonly deadlineAt: number
+  /** Tells the caller how far the work is, 0 to 1; merged to a few a second. */
+  progress(progress: number, note?: string): void
+}
+
+/** What the core needs of an AbortSignal; every host's is one. */
+export interface AbortSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** `input` was valid by the capability's schema. What it returns is checked against the output schema and sent. */
+// biome-ignore lint/suspicious/noExplicitAny: the input's type is what the capability's schema says, which its author knows
+export type TaskHandler = (input: any, context: TaskContext) => unknown
+
+export interface Capability extends CapabilityDescription {
+  /** Tasks of this capability at once, 1 to 64; default LIMITS.maxRunningTasks. */
+  readonly concurrency?: number
+}
+
+export interface DelegateOptions {
+  /** The peer to ask; without it one that has the capability is chosen by health, load and round trip. */
+  readonly to?: PeerId
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  /** Milliseconds from now; default LIMITS.defaultDeadline. */
+  readonly deadline?: number
+  readonly priority?: Priority
+}
+
+export interface Task<Output = unknown> {
+  readonly id: string
+  readonly info: TaskInfo
+  /** Fulfils with the output. Rejects with TASK_REJECTED, TASK_FAILED, TASK_CANCELED, TASK_DEADLINE, TASK_LOST, UNKNOWN_CAPABILITY, … */
+  readonly result: Promise<Output>
+  cancel(): void
+}
+
+/** One message as the inspector shows it. */
+export interface TraceEntry {
+  readonly at: number
+  readonly peer: PeerId
+  readonly direction: 'out' | 'in'
+  readonly type: string
+  /** 0 for open frames, which have no number. */
+  readonly sequence: number
+  /** Bytes of the message itself. */
+  readonly size: number
+  /** Outgoing: signed by us. Incoming: signature, session and number checked; false for a frame that was refused. */
+  readonly verified: boolean
+  readonly session: string
+  readonly epoch: number
+  readonly counter: number
+  /** Why a frame was refused. */
+  readonly refused: string | undefined
+}
+
+export interface PeerEvents {
+  /** Application data from a peer: a Uint8Array where it sent bytes, else the value it sent. */
+  message: { readonly from: PeerId; readonly data: unknown }
+  /** Something about a peer changed, or it is new. */
+  peer: PeerInfo
+  /** A peer is no longer there. */
+  peerleft: PeerInfo
+  task: TaskInfo
+  status: PeerStatus
+  /** Something went wrong that no call can report: a refused handshake, a listener that threw. */
+  error: TsunagiError
+  /** Every message in and out. Costs nothing while nobody listens. */
+  trace: TraceEntry
+}
+
+export interface Peer {
+  readonly id: PeerId
+  readonly name: string
+  readonly mesh: string
+  readonly status: PeerStatus
+  readonly peers: readonly PeerInfo[]
+  /** Tasks under way and the latest that ended, newest first. */
+  readonly tasks: readonly TaskInfo[]
+  /** Offers a capability; the returned function withdraws it. @throws TsunagiError INVALID_ARGUMENT, PEER_CLOSED */
+  provide(capability: Capability, handler: TaskHandler): () => void
+  /** Never throws: a wrong argument rejects `result` with INVALID_ARGUMENT. */
+  delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output>
+  /**
+   * Fulfils when the other side has acknowledged. `data` is a Uint8Array or any value CBOR carries.
+   * Rejects with UNKNOWN_PEER, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, QUEUE_FULL, LINK_LOST, PEER_CLOSED.
+   */
+  send(to: PeerId, data: unknown): Promise<void>
+  /** Round trip in milliseconds through page code of the other side. Rejects as send() does. */
+  ping(to: PeerId): Promise<number>
+  /** The returned function removes the listener. A listener that throws is reported as LISTENER_FAILED. */
+  on<E extends keyof PeerEvents>(event: E, listener: (detail: PeerEvents[E]) => void): () => void
+  /** Says goodbye, closes all, rejects what is waiting with PEER_CLOSED. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What createPeer() takes. */
+export interface PeerOptions {
+  /** ws: or wss: address of the signaling server. */
+  readonly signaling: string
+  /** Name of the mesh, 1 to 128 characters. */
+  readonly mesh: string
+  /** Shared by the members and never sent: who lacks it can neither find the mesh nor finish a handshake. */
+  readonly secret?: string
+  /** How this peer is called in others' lists, at most 64 characters. */
+  readonly name?: string
+}

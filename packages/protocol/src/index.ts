@@ -1,0 +1,1 @@
+export { TsunagiError } from './errors.ts'

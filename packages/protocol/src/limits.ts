@@ -1,0 +1,101 @@
+/**
+ * Every number of the protocol and of this implementation, with its reason (SPEC §12, P6).
+ * Sizes are bytes, times are milliseconds, unless a name says otherwise.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Numbers both sides must share: changing one needs a new protocol version. */
+export const PROTOCOL = {
+  /** Version text carried in every open frame and offered in the handshake. */
+  version: '1.1',
+  /** Open frames whose timestamp is further off than this are refused: bounds what the nonce memory must cover. */
+  clockSkew: 60_000,
+  /** One SCTP message of a browser's data channel (Chromium's announced maximum). */
+  maxFrame: 262_144,
+  /** A record's share of one frame: the frame less header, signature, counters and tag, rounded down. */
+  maxRecord: 261_000,
+  /** A handshake, acknowledgement or candidate frame: an SDP is 1 to 3 KiB, a few dozen candidates 10 KiB. */
+  maxOpenFrame: 32 * KiB,
+  /** A message, over as many records as it needs. Larger data belongs to a bulk transfer. */
+  maxMessage: 16 * MiB,
+  /** A CBOR control payload (everything but application data and task values): attacker-made structure stays small. */
+  maxControl: 64 * KiB,
+  /** Nesting of a CBOR value: deeper input exists only to exhaust the stack. */
+  maxDepth: 32,
+  /** A signaling message: one sealed open frame and its address. */
+  maxSignaling: 64 * KiB,
+  /** Length of a display name in UTF-16 units: one line in a list. */
+  maxName: 64,
+  /** Length of a mesh name in UTF-16 units. */
+  maxMeshName: 128,
+  /** Length of a mesh secret in UTF-16 units. */
+  maxSecret: 256,
+  /** Capabilities one peer may announce: a response stays under maxControl. */
+  maxCapabilities: 64,
+  /** Length of a capability name and of its version. */
+  maxCapabilityName: 128,
+  maxCapabilityVersion: 32,
+  /** PBKDF2-SHA256 rounds over a mesh secret: OWASP's figure; makes guessing a chosen word from the mesh id dear. */
+  meshSecretRounds: 600_000,
+  /** Life of an introduction key: bounds what its theft opens. */
+  introductionKeyLife: 7 * 24 * 3_600_000,
+} as const
+
+/** Numbers of this implementation: a peer may choose its own without breaking the other. */
+export const LIMITS = {
+  /** A handshake state may last this long; then HANDSHAKE_TIMEOUT. */
+  handshakeTimeout: 10_000,
+  /** Handshakes under way in all: each costs a peer connection and two signatures. */
+  maxHalfOpen: 64,
+  /** Open sessions: browsers allow about 500 peer connections in a tab's life. */
+  maxSessions: 32,
+  /** Open frames a server-proven sender may have checked, per second and in a burst: before any curve operation. */
+  openFrameRate: 20,
+  openFrameBurst: 60,
+  /** How long a nonce is remembered: longer than twice the clock skew. */
+  nonceMemory: 300_000,
+  /** Nonces remembered per sender and senders remembered: an attacker's memory is bounded, others' is not touched. */
+  maxNoncesPerSender: 1_024,
+  maxNonceSenders: 1_024,
+  /** Bytes and messages that may wait for one peer before send() answers QUEUE_FULL. */
+  maxQueuedBytes: 32 * MiB,
+  maxQueuedMessages: 100_000,
+  /** Bytes a peer may have on their way to us, not yet processed: 1 MiB fills 80 Mbit/s over 100 ms; 4 MiB leaves room. */
+  receiveWindow: 4 * MiB,
+  /** Records one frame may hold: bounds the work of one decryption. */
+  maxRecordsPerFrame: 4_096,
+  /** Frames larger than this are not built while smaller ones can carry the rate: a control message waits for one of them at most. */
+  targetFrame: 64 * KiB,
+  /** Bytes in the link's own buffer above which no further frame is sealed. */
+  linkHighMark: 256 * KiB,
+  /** Acknowledgements that nobody waits for go after this long, or with a quarter of the window consumed. */
+  ackDelay: 20,
+  /** Without other traffic a heartbeat goes this often, and a ping measures the round trip. */
+  heartbeatInterval: 5_000,
+  /** No answer by page code for this long: degraded, then unreachable (SPEC §7). */
+  degradedAfter: 7_500,
+  unreachableAfter: 14_000,
+  /** A status_report goes this often although nothing changed. */
+  statusInterval: 60_000,
+  /** Round trips kept for the median and the 95th percentile. */
+  roundTripSamples: 64,
+  /** Tasks that may wait at an executor, and run at once, unless the capability says less. */
+  maxQueuedTasks: 64,
+  maxRunningTasks: 4,
+  /** Tasks remembered after their end, for the list of tasks. */
+  maxEndedTasks: 256,
+  /** Progress messages per task and second; faster ones are merged into the newest. */
+  progressRate: 10,
+  /** A task without a deadline of its own ends after this long. */
+  defaultDeadline: 300_000,
+  /** An answer to task_delegate (accept or reject) must come within this time. */
+  taskAnswerTimeout: 15_000,
+  /** First and largest wait of the full-jitter back-off towards signaling and peers. */
+  backoffFirst: 500,
+  backoffMost: 30_000,
+  /** The signaling client sends a ping this often and gives up on a socket silent for the second figure. */
+  signalingPing: 10_000,
+  signalingSilence: 25_000,
+} as const

@@ -1,0 +1,246 @@
+/** Every wire type of the protocol and its schema (SPEC §3, §10). A payload field not named here is an error. */
+import * as v from 'valibot'
+import { ERROR_CODES } from './errors.ts'
+import { PROTOCOL } from './limits.ts'
+import type { Bytes } from './wire/bytes.ts'
+
+const bytes = (size: number) =>
+  v.custom<Bytes>((value) => value instanceof Uint8Array && value.length === size, `must be ${size} bytes`)
+const bytesUpTo = (most: number) =>
+  v.custom<Bytes>((value) => value instanceof Uint8Array && value.length <= most, `must be at most ${most} bytes`)
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+
+const key = bytes(32)
+const uuid = bytes(16)
+const nonce = bytes(16)
+const signature = bytes(64)
+const digest = bytes(32)
+
+// ---------------------------------------------------------------------------------------------------------------
+// Open frames: before or outside a session
+
+/** Numbers of the open frames on the wire; session frames are 1. */
+export const OPEN_TYPES = {
+  handshake: 16,
+  handshake_ack: 17,
+  handshake_confirm: 18,
+  link_candidates: 19,
+  discovery: 20,
+  error: 21,
+} as const
+export type OpenType = keyof typeof OPEN_TYPES
+
+/** Envelope fields of an open frame. An id is the raw Ed25519 key; `recipient_id` of a discovery is all zero. */
+export const openEnvelope = v.strictObject({
+  version: v.string(),
+  msg_type: v.picklist(Object.keys(OPEN_TYPES) as OpenType[]),
+  sender_id: key,
+  recipient_id: key,
+  session_id: uuid,
+  sequence_num: v.literal(0),
+  timestamp: count,
+  nonce,
+  payload: v.record(v.string(), v.unknown()),
+})
+export type OpenEnvelope = v.InferOutput<typeof openEnvelope>
+
+/** What handshake_ack's `challenge_response` and `mac` cover, carried as bytes so that there is one encoding of it. */
+export const ackOffer = v.strictObject({
+  ephemeral: key,
+  new_challenge: bytes(32),
+  version: text(8),
+  suite: text(64),
+  initiator_fingerprint: digest,
+  responder_fingerprint: digest,
+  answer: bytesUpTo(16_384),
+})
+export type AckOffer = v.InferOutput<typeof ackOffer>
+
+export const openPayloads = {
+  handshake: v.strictObject({
+    ephemeral: key,
+    challenge: bytes(32),
+    versions: v.pipe(v.array(text(8)), v.minLength(1), v.maxLength(8)),
+    suites: v.pipe(v.array(text(64)), v.minLength(1), v.maxLength(8)),
+    fingerprint: digest,
+    offer: bytesUpTo(16_384),
+  }),
+  handshake_ack: v.strictObject({ offer: bytesUpTo(20_000), challenge_response: signature, mac: digest }),
+  handshake_confirm: v.strictObject({ challenge_response: signature, mac: digest }),
+  link_candidates: v.strictObject({
+    candidates: v.pipe(v.array(bytesUpTo(1_024)), v.minLength(1), v.maxLength(16)),
+  }),
+  discovery: v.strictObject({ mesh_id: digest, introduction_key: key, not_after: count }),
+  error: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
+} satisfies Record<OpenType, v.GenericSchema>
+export type OpenPayload<T extends OpenType> = v.InferOutput<(typeof openPayloads)[T]>
+
+// ---------------------------------------------------------------------------------------------------------------
+// Session frames: everything else
+
+/** Type byte of a session frame. */
+export const SESSION_FRAME = 1
+
+/** Numbers of the messages inside session frames. */
+export const SESSION_TYPES = {
+  message: 1,
+  ping: 2,
+  pong: 3,
+  heartbeat: 4,
+  status_report: 5,
+  capability_query: 6,
+  capability_response: 7,
+  task_delegate: 8,
+  task_accept: 9,
+  task_reject: 10,
+  task_progress: 11,
+  task_result: 12,
+  task_cancel: 13,
+  error: 14,
+  session_close: 15,
+} as const
+export type SessionType = keyof typeof SESSION_TYPES
+
+export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+export const TASK_REJECT_REASONS = ['full', 'unsupported', 'refused', 'expired', 'too_large', 'invalid_input'] as const
+export type TaskRejectReason = (typeof TASK_REJECT_REASONS)[number]
+
+/** A JSON Schema as plain data (draft 2020-12). */
+const jsonSchema = v.record(v.string(), v.unknown())
+
+export const capabilityDescription = v.strictObject({
+  name: v.pipe(text(PROTOCOL.maxCapabilityName), v.minLength(1)),
+  version: v.pipe(text(PROTOCOL.maxCapabilityVersion), v.minLength(1)),
+  description: v.optional(text(512)),
+  input: v.optional(jsonSchema),
+  output: v.optional(jsonSchema),
+})
+/** A capability as others see it: what it is called and what goes in and comes out. */
+export type CapabilityDescription = v.InferOutput<typeof capabilityDescription>
+
+const capabilities = v.pipe(v.array(capabilityDescription), v.maxLength(PROTOCOL.maxCapabilities))
+
+export const sessionPayloads = {
+  /** Application data: its payload is any CBOR value, or raw bytes where the record says so. */
+  message: v.unknown(),
+  ping: v.strictObject({ nonce: count }),
+  pong: v.strictObject({ nonce: count }),
+  heartbeat: v.strictObject({ load: share, queue_depth: count, last_sequence: count }),
+  status_report: v.strictObject({
+    name: text(PROTOCOL.maxName),
+    uptime: count,
+    load: share,
+    running: count,
+    queue_depth: count,
+    capabilities_digest: digest,
+  }),
+  capability_query: v.strictObject({}),
+  capability_response: v.strictObject({ capabilities, digest }),
+  task_delegate: v.strictObject({
+    task_id: uuid,
+    capability: text(PROTOCOL.maxCapabilityName),
+    input: v.unknown(),
+    deadline: v.pipe(count, v.minValue(1)),
+    priority: v.picklist(PRIORITIES),
+  }),
+  task_accept: v.strictObject({ task_id: uuid, queue_position: count }),
+  task_reject: v.strictObject({
+    task_id: uuid,
+    reason: v.picklist(TASK_REJECT_REASONS),
+    message: text(256),
+    retry_after: v.optional(count),
+  }),
+  task_progress: v.strictObject({ task_id: uuid, progress: share, note: v.optional(text(256)) }),
+  task_result: v.variant('state', [
+    v.strictObject({ task_id: uuid, state: v.literal('completed'), output: v.unknown() }),
+    v.strictObject({
+      task_id: uuid,
+      state: v.picklist(['failed', 'canceled']),
+      code: v.picklist(ERROR_CODES),
+      message: text(256),
+    }),
+  ]),
+  task_cancel: v.strictObject({ task_id: uuid }),
+  error: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
+  session_close: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
+} satisfies Record<SessionType, v.GenericSchema>
+export type SessionPayload<T extends SessionType> = v.InferOutput<(typeof sessionPayloads)[T]>
+
+// ---------------------------------------------------------------------------------------------------------------
+// Signaling: between a peer and the server
+
+/** First byte of each signaling message. After it comes CBOR, except for relay (32-byte key, then opaque bytes), ping and pong. */
+export const SIGNALING_TYPES = {
+  challenge: 1,
+  join: 2,
+  welcome: 3,
+  presence: 4,
+  relay: 5,
+  ping: 6,
+  pong: 7,
+  error: 8,
+} as const
+export type SignalingType = keyof typeof SIGNALING_TYPES
+
+export const SIGNALING_ERRORS = [
+  'INVALID_FORMAT',
+  'INVALID_SIGNATURE',
+  'INVALID_STATE',
+  'INVALID_VERSION',
+  'MESSAGE_TOO_LARGE',
+  'RATE_LIMITED',
+  'UNKNOWN_PEER',
+] as const
+
+const presenceRecord = bytesUpTo(1_024)
+const iceServer = v.strictObject({
+  urls: v.pipe(v.array(text(256)), v.minLength(1), v.maxLength(8)),
+  username: v.optional(text(256)),
+  credential: v.optional(text(256)),
+})
+export type IceServer = v.InferOutput<typeof iceServer>
+
+export const signalingPayloads = {
+  /** Server to peer, first: prove your key by signing this. `time` is the server's clock in ms since 1970. */
+  challenge: v.strictObject({ challenge: bytes(32), time: count, max_message: count }),
+  /** Peer to server: `signature` as signalingProof() says; `presence` is a signed discovery frame. */
+  join: v.strictObject({
+    version: text(8),
+    origin: text(256),
+    mesh_id: digest,
+    public_key: key,
+    presence: presenceRecord,
+    signature,
+  }),
+  welcome: v.strictObject({
+    members: v.pipe(v.array(presenceRecord), v.maxLength(256)),
+    total: count,
+    ice_servers: v.pipe(v.array(iceServer), v.maxLength(16)),
+  }),
+  presence: v.variant('event', [
+    v.strictObject({ event: v.literal('joined'), presence: presenceRecord }),
+    v.strictObject({ event: v.literal('left'), public_key: key }),
+  ]),
+  error: v.strictObject({ code: v.picklist(SIGNALING_ERRORS), message: text(256), public_key: v.optional(key) }),
+} satisfies Partial<Record<SignalingType, v.GenericSchema>>
+export type SignalingPayload<T extends keyof typeof signalingPayloads> = v.InferOutput<(typeof signalingPayloads)[T]>
+
+/**
+ * Close codes of the signaling socket (SPEC §10). 4000 to 4099: come back after a full-jitter back-off.
+ * 4100 to 4199: do not come back as you are, something must change first.
+ */
+export const SIGNALING_CLOSE = {
+  goingAway: 4000,
+  overloaded: 4001,
+  tooSlow: 4002,
+  silent: 4003,
+  rateLimited: 4004,
+  invalidMessage: 4100,
+  notProven: 4101,
+  replaced: 4102,
+  wrongVersion: 4103,
+} as const

@@ -1,0 +1,88 @@
+/** Deterministic CBOR (RFC 8949 §4.2.1), decoded strictly: one value has one encoding, and only that is accepted (SPEC §3). */
+import { type DecodeOptions, decode, encode, rfc8949EncodeOptions, Tokenizer } from 'cborg'
+import * as v from 'valibot'
+import { TsunagiError } from '../errors.ts'
+import { PROTOCOL } from '../limits.ts'
+import { type Bytes, equalBytes } from './bytes.ts'
+
+const encodeOptions = { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }
+
+const decodeOptions: DecodeOptions = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowInfinity: false,
+  allowNaN: false,
+  allowBigInt: false,
+  rejectDuplicateMapKeys: true,
+}
+
+/**
+ * @throws TsunagiError INVALID_FORMAT where `value` holds what CBOR here cannot carry (functions, symbols, cycles,
+ * NaN, infinities, integers beyond 2^53), or nests deeper than PROTOCOL.maxDepth
+ */
+export function encodeCbor(value: unknown): Bytes {
+  let encoded: Bytes
+  try {
+    encoded = encode(value, encodeOptions) as Bytes
+  } catch (cause) {
+    throw new TsunagiError('INVALID_FORMAT', `This value cannot be sent: ${reason(cause)}`, { cause })
+  }
+  return encoded
+}
+
+/** @throws TsunagiError INVALID_FORMAT where `bytes` are not the one encoding of one value within the limits */
+export function decodeCbor(bytes: Uint8Array): unknown {
+  try {
+    const value: unknown = decode(bytes, { ...decodeOptions, tokenizer: new BoundedTokenizer(bytes) })
+    // Catches unsorted maps, long floats and the key "__proto__", which an object silently swallows.
+    if (!equalBytes(encode(value, encodeOptions), bytes)) throw new Error('not in deterministic form')
+    return value
+  } catch (cause) {
+    throw new TsunagiError('INVALID_FORMAT', `Bytes are not valid CBOR: ${reason(cause)}`, { cause })
+  }
+}
+
+/** @throws TsunagiError INVALID_FORMAT as decodeCbor(), and where the value does not fit the schema */
+export function decodeAs<S extends v.GenericSchema>(schema: S, bytes: Uint8Array, what: string): v.InferOutput<S> {
+  return parseAs(schema, decodeCbor(bytes), what)
+}
+
+/** @throws TsunagiError INVALID_FORMAT, or MISSING_FIELDS where a required field is absent */
+export function parseAs<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true })
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const field = v.getDotPath(issue) ?? 'value'
+  const missing = issue.received === 'undefined'
+  throw new TsunagiError(
+    missing ? 'MISSING_FIELDS' : 'INVALID_FORMAT',
+    `${what}: ${field} ${missing ? 'is missing' : `is not valid (${issue.message})`}`,
+  )
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** Counts how deep the arrays and maps under way are nested, before anything recurses into them. */
+class BoundedTokenizer extends Tokenizer {
+  readonly #open: number[] = []
+
+  constructor(data: Uint8Array) {
+    super(data, decodeOptions)
+  }
+
+  override next() {
+    const token = super.next()
+    while (this.#open.length > 0 && this.#open.at(-1) === 0) this.#open.pop()
+    const last = this.#open.length - 1
+    if (last >= 0) this.#open[last] = (this.#open[last] as number) - 1
+    const items = token.type.name === 'array' ? token.value : token.type.name === 'map' ? token.value * 2 : 0
+    if (items > 0) {
+      this.#open.push(items)
+      if (this.#open.length > PROTOCOL.maxDepth) throw new Error('nested too deeply')
+    }
+    return token
+  }
+}
