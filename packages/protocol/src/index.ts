@@ -1,1 +1,6 @@
-export { TsunagiError } from './errors.ts'
+export type * from './api.ts'
+export { ERROR_CODES, type ErrorCode, isTsunagiError, TsunagiError } from './errors.ts'
+export { fingerprintOf } from './identity/peer-id.ts'
+export { LIMITS, PROTOCOL } from './limits.ts'
+export type { LinkKind } from './links/link.ts'
+export { type CapabilityDescription, PRIORITIES, type Priority } from './messages.ts'
