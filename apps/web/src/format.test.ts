@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { count, exactTime, shorten, size, span } from './format.ts'
+
+test.each([
+  [0, '0 B'],
+  [1_023, '1023 B'],
+  [1_024, '1.0 KiB'],
+  [10_189, '10 KiB'],
+  [1_048_575, '1.0 MiB'],
+  [16 * 1_048_576, '16 MiB'],
+  [2 ** 50, '1024 TiB'],
+])('%d bytes read %s', (bytes, text) => {
+  expect(size(bytes)).toBe(text)
+})
+
+test.each([
+  [0.42, '0.4 ms'],
+  [9.96, '10 ms'],
+  [999.6, '1.0 s'],
+  [59_949, '59.9 s'],
+  [59_960, '1 min 0 s'],
+  [125_000, '2 min 5 s'],
+  [3_600_000, '1 h 0 min'],
+])('%d ms read %s', (milliseconds, text) => {
+  expect(span(milliseconds)).toBe(text)
+})
+
+test('an exact time ends in three digits of milliseconds', () => {
+  expect(exactTime(1_700_000_000_042.9)).toMatch(/^\d\d:\d\d:\d\d\.042$/)
+})
+
+test('one is singular', () => {
+  expect([count(0, 'peer'), count(1, 'peer'), count(1_024, 'peer')]).toEqual(['0 peers', '1 peer', '1,024 peers'])
+})
+
+test('a shortened name never cuts a character in two', () => {
+  expect(shorten('🪢🪢🪢', 2)).toBe('🪢…')
+  expect(shorten('kitchen', 7)).toBe('kitchen')
+})

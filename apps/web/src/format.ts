@@ -1,0 +1,46 @@
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+/** `bytes` in binary units: 512 B, 1.5 KiB, 12 MiB. */
+export function size(bytes: number): string {
+  let unit = 0
+  let value = bytes
+  // 1023.5 would be shown as 1024 of the smaller unit.
+  while (value >= 1023.5 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
+}
+
+/** A span of `milliseconds`: 0.4 ms, 12 ms, 1.4 s, 2 min 5 s, 1 h 0 min. */
+export function span(milliseconds: number): string {
+  if (milliseconds < 9.95) return `${milliseconds.toFixed(1)} ms`
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 59_950) return `${(milliseconds / 1_000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1_000)
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3_600)} h ${Math.floor(seconds / 60) % 60} min`
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+
+/** Time of day of `at`, milliseconds since 1970: 14:03:09. */
+export function timeOfDay(at: number): string {
+  return clock.format(at)
+}
+
+/** Time of day to the millisecond: 14:03:09.042. */
+export function exactTime(at: number): string {
+  return `${clock.format(at)}.${String(Math.floor(at) % 1_000).padStart(3, '0')}`
+}
+
+/** A count with its noun: 1 peer, 2 peers, 1,024 messages. */
+export function count(amount: number, noun: string): string {
+  return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`
+}
+
+/** `text` in at most `most` characters, cut by an ellipsis. */
+export function shorten(text: string, most: number): string {
+  const characters = Array.from(text)
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`
+}
