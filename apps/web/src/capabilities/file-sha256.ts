@@ -1,0 +1,50 @@
+import { type CapabilityDescription, PROTOCOL, type TaskHandler } from '@tsunagi/protocol'
+import { runInWorker } from './run-in-worker.ts'
+
+export interface FileInput {
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+export interface FileDigest {
+  /** SHA-256 in 64 hexadecimal digits. */
+  readonly digest: string
+  /** Bytes that were hashed. */
+  readonly size: number
+  /** Milliseconds the hashing took. */
+  readonly ms: number
+}
+
+/** A task travels in one message: the largest one, less room for what surrounds the file in it. */
+export const MAX_FILE = PROTOCOL.maxMessage - 4_096
+
+export const fileSha256: CapabilityDescription = {
+  name: 'file.sha256',
+  version: '1.0',
+  description: 'SHA-256 digest of a file',
+  input: { type: 'object', properties: { bytes: {} }, required: ['bytes'], additionalProperties: false },
+  output: {
+    type: 'object',
+    properties: {
+      digest: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+      size: { type: 'integer', minimum: 0 },
+      ms: { type: 'number', minimum: 0 },
+    },
+    required: ['digest', 'size', 'ms'],
+    additionalProperties: false,
+  },
+}
+
+export const digestFile: TaskHandler = ({ bytes }: { bytes: unknown }, context) => {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError('The field "bytes" must hold bytes.')
+  // A copy of its own: the bytes may be part of a larger message, which a transfer would take along.
+  const input: FileInput = { bytes: new Uint8Array(bytes) }
+  const worker = new Worker(new URL('./file-sha256.worker.ts', import.meta.url), { type: 'module' })
+  return runInWorker(worker, input, context, [input.bytes.buffer])
+}
+
+export function isFileDigest(value: unknown): value is FileDigest {
+  const { digest, size, ms } = (value ?? {}) as Record<string, unknown>
+  return (
+    typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest) && typeof size === 'number' && typeof ms === 'number'
+  )
+}

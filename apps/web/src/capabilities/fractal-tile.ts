@@ -1,0 +1,54 @@
+import type { CapabilityDescription, TaskHandler } from '@tsunagi/protocol'
+import type { Tile } from './mandelbrot.ts'
+import { runInWorker } from './run-in-worker.ts'
+
+export interface TilePicture {
+  readonly width: number
+  readonly height: number
+  /** One palette index a pixel, row by row from the top left. */
+  readonly pixels: Uint8Array<ArrayBuffer>
+}
+
+/** Pixels a side: one tile, a byte a pixel, stays well below the largest message. */
+export const MAX_SIDE = 2_048
+/** Beyond this a tile of the largest size would keep an executor busy for minutes. */
+export const MAX_ITERATIONS = 20_000
+
+const side = { type: 'integer', minimum: 1, maximum: MAX_SIDE }
+const coordinate = { type: 'number', minimum: -4, maximum: 4 }
+
+export const fractalTile: CapabilityDescription = {
+  name: 'fractal.tile',
+  version: '1.0',
+  description: 'Picture of a part of the Mandelbrot set',
+  input: {
+    type: 'object',
+    properties: {
+      cx: coordinate,
+      cy: coordinate,
+      scale: { type: 'number', exclusiveMinimum: 0, maximum: 8 },
+      width: side,
+      height: side,
+      iterations: { type: 'integer', minimum: 1, maximum: MAX_ITERATIONS },
+    },
+    required: ['cx', 'cy', 'scale', 'width', 'height', 'iterations'],
+    additionalProperties: false,
+  },
+  output: {
+    type: 'object',
+    properties: { width: side, height: side, pixels: {} },
+    required: ['width', 'height', 'pixels'],
+    additionalProperties: false,
+  },
+}
+
+export const drawTile: TaskHandler = (input: Tile, context) =>
+  runInWorker(new Worker(new URL('./fractal-tile.worker.ts', import.meta.url), { type: 'module' }), input, context)
+
+/** Another peer made it: a picture is only what fits its own words. */
+export function isTilePicture(value: unknown): value is TilePicture {
+  const { width, height, pixels } = (value ?? {}) as Record<string, unknown>
+  const fits = (length: unknown): length is number =>
+    typeof length === 'number' && Number.isInteger(length) && length >= 1 && length <= MAX_SIDE
+  return fits(width) && fits(height) && pixels instanceof Uint8Array && pixels.length === width * height
+}

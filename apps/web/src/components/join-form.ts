@@ -1,0 +1,70 @@
+import { PROTOCOL } from '@tsunagi/protocol'
+import { css, html, LitElement } from 'lit'
+import { faultOf, fragmentOf, type MeshAddress, readInvite } from '../mesh-address.ts'
+import { controls } from '../styles/controls.ts'
+
+/** Asks for a mesh and goes there by changing the fragment, which is where this page reads its mesh from. */
+export class JoinForm extends LitElement {
+  static override styles = [
+    controls,
+    css`
+      form {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)) auto;
+        gap: var(--space-3);
+        align-items: end;
+      }
+      p {
+        grid-column: 1 / -1;
+      }
+      @media (max-width: 30rem) {
+        form {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
+    `,
+  ]
+  #fault = ''
+
+  override render() {
+    return html`
+      <form @submit=${this.#join}>
+        <label>
+          Mesh name or invite link
+          <input name="mesh" autocomplete="off" spellcheck="false" aria-describedby="fault" />
+        </label>
+        <label>
+          Secret, if it has one
+          <input name="secret" autocomplete="off" spellcheck="false" maxlength=${PROTOCOL.maxSecret} />
+        </label>
+        <button type="submit">Join</button>
+        <p id="fault" class="fault small" role="alert">${this.#fault}</p>
+      </form>
+    `
+  }
+
+  #join(event: SubmitEvent) {
+    event.preventDefault()
+    const fields = new FormData(event.target as HTMLFormElement)
+    const address = addressOf(String(fields.get('mesh')).trim(), String(fields.get('secret')))
+    const here = readInvite(location.hash)
+    const fault = faultOf(address)
+    if (fault !== undefined) this.#fault = fault
+    else if (here.kind === 'mesh' && fragmentOf(here.address) === fragmentOf(address))
+      this.#fault = 'This tab is in that mesh already.'
+    else {
+      this.#fault = ''
+      location.hash = fragmentOf(address)
+    }
+    this.requestUpdate()
+    if (this.#fault !== '') this.renderRoot.querySelector('input')?.focus()
+  }
+}
+
+/** People paste whole links where a name is asked for. */
+function addressOf(mesh: string, secret: string): MeshAddress {
+  const fragment = mesh.includes('#mesh=') ? readInvite(mesh.slice(mesh.indexOf('#'))) : undefined
+  return fragment?.kind === 'mesh' ? fragment.address : { mesh, secret: secret === '' ? undefined : secret }
+}
+
+customElements.define('join-form', JoinForm)

@@ -1,0 +1,115 @@
+import type { Peer, PeerInfo } from '@tsunagi/protocol'
+import { css, html, LitElement, nothing } from 'lit'
+import { count, size, span, timeOfDay } from '../format.ts'
+import { sessionWord } from '../peer-state.ts'
+import { store } from '../peer-store.ts'
+import { controls } from '../styles/controls.ts'
+import './copy-button.ts'
+
+/** All that is known of one peer. */
+export class PeerDetails extends LitElement {
+  static override properties = { peer: { attribute: false }, info: { attribute: false } }
+  static override styles = [
+    controls,
+    css`
+      section {
+        display: grid;
+        gap: var(--space-2);
+        padding: var(--space-3);
+      }
+      dl {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
+        gap: var(--space-2) var(--space-4);
+      }
+      dt {
+        font-size: var(--text-small);
+        color: var(--ink-soft);
+      }
+      dd {
+        overflow-wrap: anywhere;
+      }
+      .whole {
+        grid-column: 1 / -1;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: var(--space-2);
+      }
+    `,
+  ]
+  declare peer: Peer
+  declare info: PeerInfo
+  #ping = ''
+
+  override render() {
+    const { info } = this
+    const { session, statistics: told } = info
+    const time = (milliseconds: number | undefined) => (milliseconds === undefined ? '–' : span(milliseconds))
+    return html`
+      <section aria-label="Details of ${store.labelOf(info.id)}">
+        <dl>
+          ${item('Peer id', html`<code>${info.id}</code>`, true)}
+          ${item(
+            'Session',
+            session === undefined
+              ? 'none yet'
+              : html`<code>${session.id}</code>, ${sessionWord(info)}${
+                  session.since === undefined ? nothing : ` since ${timeOfDay(session.since)}`
+                }`,
+            true,
+          )}
+          ${item('Sent', `${count(told.messagesSent, 'message')}, ${size(told.bytesSent)}`)}
+          ${item('Received', `${count(told.messagesReceived, 'message')}, ${size(told.bytesReceived)}`)}
+          ${item('Acknowledged', count(told.delivered, 'message'))}
+          ${item('Waiting', count(session?.waiting ?? 0, 'message'))}
+          ${item('Not delivered', count(told.failed, 'message'))}
+          ${item('Refused', count(told.framesRejected, 'frame'))}
+          ${item('Round trip, median', time(told.roundTripMedian))}
+          ${item('Round trip, 95 %', time(told.roundTripP95))}
+          ${item('Last heard', told.lastSeen === undefined ? 'never' : timeOfDay(told.lastSeen))}
+          ${item('Load', `${Math.round(info.load * 100)} %`)}
+          ${item('Offers', info.capabilities.map(({ name, version }) => `${name} ${version}`).join(', ') || 'nothing yet', true)}
+          ${
+            told.lastError === undefined
+              ? nothing
+              : item(
+                  'Last problem',
+                  html`${timeOfDay(told.lastError.at)} ${told.lastError.message} <code>${told.lastError.code}</code>`,
+                  true,
+                )
+          }
+        </dl>
+        <div class="actions">
+          <button type="button" @click=${this.#measure}>Ping</button>
+          <span role="status">${this.#ping}</span>
+          <copy-button label="Copy peer id" .text=${info.id}></copy-button>
+        </div>
+      </section>
+    `
+  }
+
+  async #measure() {
+    const { id } = this.info
+    this.#say('Asking…')
+    try {
+      this.#say(`Answered in ${span(await this.peer.ping(id))}`)
+    } catch (error) {
+      this.#say('')
+      store.report(`Ping to ${store.labelOf(id)}`, error)
+    }
+  }
+
+  #say(text: string) {
+    this.#ping = text
+    this.requestUpdate()
+  }
+}
+
+function item(term: string, value: unknown, whole = false) {
+  return html`<div class=${whole ? 'whole' : ''}><dt>${term}</dt><dd>${value}</dd></div>`
+}
+
+customElements.define('peer-details', PeerDetails)

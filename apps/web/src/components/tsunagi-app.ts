@@ -1,0 +1,194 @@
+import type { Peer, PeerId } from '@tsunagi/protocol'
+import { css, html, LitElement, nothing } from 'lit'
+import { count } from '../format.ts'
+import { inviteLink, type MeshAddress } from '../mesh-address.ts'
+import { type Problem, store } from '../peer-store.ts'
+import type { Missing } from '../requirements.ts'
+import { controls } from '../styles/controls.ts'
+import './error-notices.ts'
+import './hand-over.ts'
+import './invite-panel.ts'
+import './mesh-picture.ts'
+import './message-inspector.ts'
+import './page-header.ts'
+import './peer-list.ts'
+import './task-list.ts'
+
+/** The page: the mesh in the middle, work beside it, the inspector below. */
+export class TsunagiApp extends LitElement {
+  static override properties = { began: { attribute: false } }
+  static override styles = [
+    controls,
+    css`
+      main {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) 27rem;
+        align-items: start;
+        gap: var(--space-4);
+        max-width: 88rem;
+        margin: 0 auto;
+        padding: 0 var(--space-5) var(--space-6);
+      }
+      .mesh {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-3);
+        container-type: inline-size;
+      }
+      .work {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-4);
+      }
+      .title {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: baseline;
+        gap: 0 var(--space-3);
+      }
+      .alone {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: var(--space-2) var(--space-3);
+        padding: var(--space-3);
+        background: var(--well);
+        border-radius: var(--corner);
+      }
+      .alone p {
+        flex: 1 1 16rem;
+      }
+      message-inspector,
+      .stop {
+        grid-column: 1 / -1;
+      }
+      .stop {
+        display: grid;
+        gap: var(--space-3);
+        justify-items: start;
+        max-width: 44rem;
+      }
+      .stop join-form {
+        justify-self: stretch;
+      }
+      .stop h2 {
+        font-size: var(--text-large);
+      }
+      @media (max-width: 64rem) {
+        main {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
+      @media (max-width: 40rem) {
+        main {
+          padding-inline: var(--space-2);
+        }
+      }
+    `,
+  ]
+  /** The mesh this page began itself, if it did. */
+  declare began: MeshAddress | undefined
+  #selected: PeerId | undefined
+
+  constructor() {
+    super()
+    store.drawOnChange(this)
+  }
+
+  override render() {
+    return html`
+      <page-header></page-header>
+      <main>${this.#renderPlace()}</main>
+      <error-notices></error-notices>
+      <p class="aloud" aria-live="polite">${store.announcement}</p>
+    `
+  }
+
+  #renderPlace() {
+    const { place } = store
+    switch (place.kind) {
+      case 'starting':
+        return nothing
+      case 'unsupported':
+        return renderUnsupported(place.missing)
+      case 'invalid-invite':
+        return renderInvalidInvite(place.reason)
+      case 'joining':
+        return html`<section class="stop panel" aria-busy="true"><h2>Joining ${place.address.mesh}</h2>
+          <p>Making or finding the keys of this tab…</p></section>`
+      case 'failed':
+        return renderFailure(place.address, place.problem)
+      case 'joined':
+        return this.#renderMesh(place.peer, place.address)
+    }
+  }
+
+  #renderMesh(peer: Peer, address: MeshAddress) {
+    const sessions = peer.peers.filter(({ session }) => session?.state === 'established').length
+    const pick = ({ detail }: CustomEvent<PeerId | undefined>) => {
+      this.#selected = detail
+      this.requestUpdate()
+    }
+    return html`
+      <section class="mesh panel" aria-labelledby="mesh">
+        <div class="title">
+          <h2 id="mesh">Mesh</h2>
+          <span class="small soft">${count(peer.peers.length, 'other peer')}, ${count(sessions, 'session')}</span>
+        </div>
+        <mesh-picture .peer=${peer} .selected=${this.#selected} @peer-picked=${pick}></mesh-picture>
+        ${
+          peer.peers.length === 0
+            ? renderAlone(address)
+            : html`<peer-list .peer=${peer} .selected=${this.#selected} @peer-picked=${pick}></peer-list>`
+        }
+        ${peer.status === 'closed' ? renderRejoin(address) : nothing}
+      </section>
+      <div class="work">
+        <invite-panel .address=${address} .first=${this.began === address}></invite-panel>
+        <hand-over .peer=${peer}></hand-over>
+        <task-list .peer=${peer}></task-list>
+      </div>
+      <message-inspector .peer=${peer}></message-inspector>
+    `
+  }
+}
+
+function renderAlone(address: MeshAddress) {
+  const open = () => window.open(inviteLink(location.href, address), '_blank', 'noopener')
+  return html`<div class="alone">
+    <p>Nobody else is here yet. Open a second tab, or send the invite link to another device: each is a peer of its own.</p>
+    <button type="button" class="primary" @click=${open}>Open a second tab</button>
+  </div>`
+}
+
+function renderRejoin(address: MeshAddress) {
+  return html`<div class="alone" role="alert">
+    <p>This tab is not in the mesh any more.</p>
+    <button type="button" class="primary" @click=${() => store.join(address)}>Join again</button>
+  </div>`
+}
+
+function renderUnsupported(missing: readonly Missing[]) {
+  return html`<section class="stop panel" role="alert">
+    <h2>This page cannot join a mesh here</h2>
+    ${missing.map(({ what, remedy }) => html`<p>${what}<br />${remedy}</p>`)}
+  </section>`
+}
+
+function renderInvalidInvite(reason: string) {
+  return html`<section class="stop panel">
+    <h2>This invite link does not work</h2>
+    <p role="alert">${reason} Ask for the link again, enter the mesh by hand, or <a href="./">start a mesh of your own</a>.</p>
+    <join-form></join-form>
+  </section>`
+}
+
+function renderFailure(address: MeshAddress, { text, code }: Problem) {
+  return html`<section class="stop panel">
+    <h2>${address.mesh} could not be joined</h2>
+    <p role="alert">${text} ${code === undefined ? nothing : html`<code class="small">${code}</code>`}</p>
+    <button type="button" class="primary" @click=${() => store.join(address)}>Try again</button>
+  </section>`
+}
+
+customElements.define('tsunagi-app', TsunagiApp)

@@ -1,0 +1,37 @@
+import './components/tsunagi-app.ts'
+import { fragmentOf, newMesh, readInvite } from './mesh-address.ts'
+import { store } from './peer-store.ts'
+import { missingFeatures } from './requirements.ts'
+
+/** Joins the mesh that the fragment of the address names, or begins one and writes it there. */
+async function enter(): Promise<void> {
+  const missing = missingFeatures(globalThis)
+  if (missing.length > 0) return store.refuse({ kind: 'unsupported', missing })
+  const invite = readInvite(location.hash)
+  if (invite.kind === 'invalid') return store.refuse({ kind: 'invalid-invite', reason: invite.reason })
+  const address = invite.kind === 'mesh' ? invite.address : newMesh()
+  if (invite.kind === 'none') {
+    const app = document.querySelector('tsunagi-app')
+    if (app !== null) app.began = address
+    history.replaceState(null, '', fragmentOf(address))
+  }
+  document.title = `${address.mesh} · Tsunagi`
+  await store.join(address)
+}
+
+const goThere = () => {
+  void enter()
+}
+addEventListener('hashchange', goThere)
+addEventListener('pagehide', () => void store.leave())
+// A page that comes back from the browser's cache left its mesh when it went there.
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) goThere()
+})
+goThere()
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'tsunagi-app': import('./components/tsunagi-app.ts').TsunagiApp
+  }
+}

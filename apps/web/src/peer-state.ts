@@ -1,0 +1,63 @@
+import type { PeerInfo, PeerStatus, TaskState } from '@tsunagi/protocol'
+import type { Mark } from './components/state-mark.ts'
+import { span } from './format.ts'
+
+/** A state in the words of the page, and the shape that goes with them. */
+export interface Shown {
+  readonly mark: Mark
+  readonly word: string
+}
+
+const HEALTH: Record<PeerInfo['health'], Shown> = {
+  connecting: { mark: 'dashed', word: 'connecting' },
+  healthy: { mark: 'full', word: 'healthy' },
+  degraded: { mark: 'half', word: 'degraded' },
+  unreachable: { mark: 'empty', word: 'unreachable' },
+}
+
+export function healthOf(peer: PeerInfo): Shown {
+  return HEALTH[peer.health]
+}
+
+export function sessionWord(peer: PeerInfo): string {
+  if (peer.session === undefined) return 'none yet'
+  return peer.session.state === 'handshaking' ? 'proving' : peer.session.state
+}
+
+/** How the line to a peer is drawn, and what is written on it. */
+export interface Line {
+  readonly pattern: 'solid' | 'long' | 'dashed' | 'dotted'
+  readonly text: string
+}
+
+export function lineOf(peer: PeerInfo): Line {
+  if (peer.health === 'unreachable') return { pattern: 'dotted', text: 'unreachable' }
+  if (peer.session?.state !== 'established') return { pattern: 'dashed', text: 'connecting' }
+  if (peer.health === 'degraded') return { pattern: 'long', text: 'degraded' }
+  return { pattern: 'solid', text: peer.roundTrip === undefined ? 'connected' : span(peer.roundTrip) }
+}
+
+const TASK: Record<TaskState, Shown> = {
+  submitted: { mark: 'dashed', word: 'waiting' },
+  working: { mark: 'half', word: 'working' },
+  completed: { mark: 'check', word: 'completed' },
+  failed: { mark: 'cross', word: 'failed' },
+  canceled: { mark: 'cross', word: 'canceled' },
+  rejected: { mark: 'cross', word: 'rejected' },
+  lost: { mark: 'empty', word: 'lost' },
+}
+
+export function taskStateOf(state: TaskState): Shown {
+  return TASK[state]
+}
+
+const STATUS: Record<PeerStatus, Shown> = {
+  connecting: { mark: 'dashed', word: 'Looking for the signaling server…' },
+  online: { mark: 'full', word: 'Online' },
+  offline: { mark: 'empty', word: 'Signaling server out of reach, trying again. Sessions that are up go on.' },
+  closed: { mark: 'cross', word: 'Not in the mesh any more' },
+}
+
+export function statusOf(status: PeerStatus): Shown {
+  return STATUS[status]
+}

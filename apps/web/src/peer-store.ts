@@ -1,0 +1,280 @@
+import {
+  type DelegateOptions,
+  fingerprintOf,
+  isTsunagiError,
+  type Peer,
+  type PeerId,
+  type PeerInfo,
+  type Task,
+  type TraceEntry,
+} from '@tsunagi/protocol'
+import { createPeer } from '@tsunagi/protocol/browser'
+import type { ReactiveControllerHost } from 'lit'
+import { provideBuiltIn } from './capabilities/index.ts'
+import type { MeshAddress } from './mesh-address.ts'
+import type { Missing } from './requirements.ts'
+
+declare global {
+  /** The peer of this page, for the console. */
+  var peer: Peer | undefined
+}
+
+/** Where this page stands. */
+export type Place =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'unsupported'; readonly missing: readonly Missing[] }
+  | { readonly kind: 'invalid-invite'; readonly reason: string }
+  | { readonly kind: 'joining'; readonly address: MeshAddress }
+  | { readonly kind: 'joined'; readonly address: MeshAddress; readonly peer: Peer }
+  | { readonly kind: 'failed'; readonly address: MeshAddress; readonly problem: Problem }
+
+/** What happened and what helps. */
+export interface Problem {
+  readonly text: string
+  /** Stable name of the problem, where the library knows it. */
+  readonly code: string | undefined
+}
+
+/** A problem, and to what it happened. */
+export interface Notice extends Problem {
+  readonly id: number
+  readonly subject: string
+  readonly times: number
+}
+
+/** A task this page gave away, with what only this page knows of it. */
+export interface HandedOver {
+  readonly task: Task
+  /** What the work is about: a file's name, a place in the fractal. */
+  readonly subject: string
+  /** Undefined until the task is completed. */
+  readonly output: { readonly value: unknown } | undefined
+}
+
+const NAME_KEY = 'tsunagi.name'
+/** Pages are drawn at most 20 times a second, however many messages travel. */
+const DRAW_INTERVAL = 50
+/** More than a person reads; the oldest give way. */
+const MAX_NOTICES = 8
+/** Results kept for reading: a picture takes up to 4 MiB. */
+const MAX_RESULTS = 32
+
+/** The one place that knows the peer; components ask it and are drawn again when something changed. */
+export class PeerStore {
+  #place: Place = { kind: 'starting' }
+  #joins = 0
+  #notices: readonly Notice[] = []
+  #noticeCount = 0
+  #announcement = ''
+  #drawing: ReturnType<typeof setTimeout> | undefined
+  #stopTrace: (() => void) | undefined
+  readonly #handedOver = new Map<string, HandedOver>()
+  readonly #hosts = new Set<ReactiveControllerHost>()
+  readonly #traceListeners = new Set<(entry: TraceEntry) => void>()
+
+  get place(): Place {
+    return this.#place
+  }
+
+  get peer(): Peer | undefined {
+    return this.#place.kind === 'joined' ? this.#place.peer : undefined
+  }
+
+  get notices(): readonly Notice[] {
+    return this.#notices
+  }
+
+  /** The latest event worth saying aloud. */
+  get announcement(): string {
+    return this.#announcement
+  }
+
+  /** How this peer calls itself; kept by the browser, told to others at the next join. */
+  get name(): string {
+    try {
+      return localStorage.getItem(NAME_KEY) ?? ''
+    } catch {
+      // Storage that is switched off: the name lasts as long as this peer.
+      return this.peer?.name ?? ''
+    }
+  }
+
+  /** @throws DOMException where the browser keeps nothing for this page */
+  set name(name: string) {
+    localStorage.setItem(NAME_KEY, name)
+    this.#changed()
+  }
+
+  /** Draws `host` again whenever something here changes, for as long as it is on the page. */
+  drawOnChange(host: ReactiveControllerHost): void {
+    host.addController({
+      hostConnected: () => this.#hosts.add(host),
+      hostDisconnected: () => this.#hosts.delete(host),
+    })
+  }
+
+  /** The returned function ends it. The peer traces only while somebody listens. */
+  onTrace(listener: (entry: TraceEntry) => void): () => void {
+    this.#traceListeners.add(listener)
+    this.#adjustTrace()
+    return () => {
+      this.#traceListeners.delete(listener)
+      this.#adjustTrace()
+    }
+  }
+
+  refuse(place: Extract<Place, { kind: 'unsupported' | 'invalid-invite' }>): void {
+    void this.leave().catch((error) => this.report('Leaving the mesh', error))
+    this.#moveTo(place)
+  }
+
+  /** Leaves the mesh this page is in and joins the one at `address`. */
+  async join(address: MeshAddress): Promise<void> {
+    const join = ++this.#joins
+    const left = this.leave()
+    this.#moveTo({ kind: 'joining', address })
+    try {
+      // The identity slot of the old peer is free only when it has closed.
+      await left
+      if (join !== this.#joins) return
+      const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+      const peer = await createPeer({
+        signaling: `${scheme}://${location.host}/signaling`,
+        mesh: address.mesh,
+        name: this.name,
+        ...(address.secret !== undefined && { secret: address.secret }),
+      })
+      if (join !== this.#joins) return await peer.close()
+      this.#listen(peer)
+      provideBuiltIn(peer)
+      this.#moveTo({ kind: 'joined', address, peer })
+    } catch (error) {
+      if (join !== this.#joins) return
+      this.#moveTo({ kind: 'failed', address, problem: problemOf(error) })
+    }
+  }
+
+  /** Says goodbye to the others. Does nothing where no mesh was joined. */
+  async leave(): Promise<void> {
+    const { peer } = this
+    if (peer === undefined) return
+    this.#stopTrace?.()
+    this.#stopTrace = undefined
+    this.#handedOver.clear()
+    globalThis.peer = undefined
+    await peer.close()
+  }
+
+  /** Gives `capability` to another peer. What becomes of it is in peer.tasks and handedOver(). */
+  delegate(capability: string, input: unknown, subject: string, options: DelegateOptions): void {
+    const { peer } = this
+    if (peer === undefined) return
+    const task = peer.delegate(capability, input, options)
+    this.#handedOver.set(task.id, { task, subject, output: undefined })
+    this.#forgetOldResults()
+    task.result.then(
+      (value) => {
+        if (this.peer !== peer) return
+        if (this.#handedOver.has(task.id)) this.#handedOver.set(task.id, { task, subject, output: { value } })
+        this.#announce(`${capability} is completed.`)
+      },
+      (error) => {
+        if (this.peer !== peer) return
+        this.#announce(`${capability} ended without a result.`)
+        // Tasks that were never given to anybody stand in no list.
+        if (!peer.tasks.some(({ id }) => id === task.id)) this.report(`Handing over ${capability}`, error)
+      },
+    )
+    this.#changed()
+  }
+
+  /** What this page knows of a task it gave away itself. */
+  handedOver(id: string): HandedOver | undefined {
+    return this.#handedOver.get(id)
+  }
+
+  /** How people tell a peer from others: its name, if it has one, and its fingerprint. */
+  labelOf(id: PeerId): string {
+    const name = this.peer?.peers.find((info) => info.id === id)?.name
+    return name ? `${name} · ${fingerprintOf(id)}` : fingerprintOf(id)
+  }
+
+  /** Shows that something failed: `subject` says what was to be done, or whom it is about. */
+  report(subject: string, reason: unknown): void {
+    const { text, code } = problemOf(reason)
+    const same = this.#notices.find((notice) => notice.subject === subject && notice.text === text)
+    const notice = { id: same?.id ?? ++this.#noticeCount, subject, text, code, times: (same?.times ?? 0) + 1 }
+    this.#notices = [notice, ...this.#notices.filter((other) => other !== same)].slice(0, MAX_NOTICES)
+    this.#changed()
+  }
+
+  dismiss(id: number): void {
+    this.#notices = this.#notices.filter((notice) => notice.id !== id)
+    this.#changed()
+  }
+
+  #listen(peer: Peer): void {
+    globalThis.peer = peer
+    const met = new Set<PeerId>()
+    peer.on('status', () => this.#changed())
+    peer.on('peer', (info: PeerInfo) => {
+      if (info.session?.state === 'established' && !met.has(info.id)) {
+        met.add(info.id)
+        this.#announce(`${info.name || fingerprintOf(info.id)} is here.`)
+      }
+      this.#changed()
+    })
+    peer.on('peerleft', (info: PeerInfo) => {
+      if (met.delete(info.id)) this.#announce(`${info.name || fingerprintOf(info.id)} has left.`)
+      this.#changed()
+    })
+    peer.on('task', () => this.#changed())
+    peer.on('error', (error) => {
+      this.report(error.peer === undefined ? 'This peer' : `Peer ${this.labelOf(error.peer)}`, error)
+    })
+  }
+
+  #forgetOldResults(): void {
+    for (const [id, { task }] of this.#handedOver) {
+      if (this.#handedOver.size <= MAX_RESULTS) return
+      if (task.info.endedAt !== undefined) this.#handedOver.delete(id)
+    }
+  }
+
+  #moveTo(place: Place): void {
+    this.#place = place
+    this.#adjustTrace()
+    this.#changed()
+  }
+
+  #adjustTrace(): void {
+    const wanted = this.#traceListeners.size > 0
+    if (wanted && this.peer !== undefined)
+      this.#stopTrace ??= this.peer.on('trace', (entry) => {
+        for (const listener of this.#traceListeners) listener(entry)
+      })
+    else {
+      this.#stopTrace?.()
+      this.#stopTrace = undefined
+    }
+  }
+
+  #announce(text: string): void {
+    this.#announcement = text
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#drawing ??= setTimeout(() => {
+      this.#drawing = undefined
+      for (const host of this.#hosts) host.requestUpdate()
+    }, DRAW_INTERVAL)
+  }
+}
+
+function problemOf(reason: unknown): Problem {
+  if (isTsunagiError(reason)) return { text: reason.message, code: reason.code }
+  return { text: reason instanceof Error ? reason.message : String(reason), code: undefined }
+}
+
+export const store = new PeerStore()
