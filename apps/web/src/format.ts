@@ -1,6 +1,6 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
-/** `bytes` in binary units: 512 B, 1.5 KiB, 12 MiB. */
+/** `bytes` in binary units: 512 B, 1.5 KiB, 15.9 MiB. */
 export function size(bytes: number): string {
   let unit = 0
   let value = bytes
@@ -9,7 +9,7 @@ export function size(bytes: number): string {
     value /= 1024
     unit++
   }
-  return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
 }
 
 /** A span of `milliseconds`: 0.4 ms, 12 ms, 1.4 s, 2 min 5 s, 1 h 0 min. */

@@ -23,7 +23,7 @@ const goThere = () => {
   void enter()
 }
 addEventListener('hashchange', goThere)
-addEventListener('pagehide', () => void store.leave())
+addEventListener('pagehide', () => store.leave())
 // A page that comes back from the browser's cache left its mesh when it went there.
 addEventListener('pageshow', ({ persisted }) => {
   if (persisted) goThere()

@@ -63,6 +63,7 @@ const MAX_RESULTS = 32
 export class PeerStore {
   #place: Place = { kind: 'starting' }
   #joins = 0
+  #closed = Promise.resolve()
   #notices: readonly Notice[] = []
   #noticeCount = 0
   #announcement = ''
@@ -123,19 +124,21 @@ export class PeerStore {
     }
   }
 
+  /** Leaves the mesh, if this page is in one, and says why no other can be joined. */
   refuse(place: Extract<Place, { kind: 'unsupported' | 'invalid-invite' }>): void {
-    void this.leave().catch((error) => this.report('Leaving the mesh', error))
+    this.#joins++
+    this.leave()
     this.#moveTo(place)
   }
 
   /** Leaves the mesh this page is in and joins the one at `address`. */
   async join(address: MeshAddress): Promise<void> {
     const join = ++this.#joins
-    const left = this.leave()
+    this.leave()
     this.#moveTo({ kind: 'joining', address })
     try {
       // The identity slot of the old peer is free only when it has closed.
-      await left
+      await this.#closed
       if (join !== this.#joins) return
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
       const peer = await createPeer({
@@ -144,7 +147,7 @@ export class PeerStore {
         name: this.name,
         ...(address.secret !== undefined && { secret: address.secret }),
       })
-      if (join !== this.#joins) return await peer.close()
+      if (join !== this.#joins) return this.#close(peer)
       this.#listen(peer)
       provideBuiltIn(peer)
       this.#moveTo({ kind: 'joined', address, peer })
@@ -155,14 +158,14 @@ export class PeerStore {
   }
 
   /** Says goodbye to the others. Does nothing where no mesh was joined. */
-  async leave(): Promise<void> {
+  leave(): void {
     const { peer } = this
     if (peer === undefined) return
     this.#stopTrace?.()
     this.#stopTrace = undefined
     this.#handedOver.clear()
     globalThis.peer = undefined
-    await peer.close()
+    this.#close(peer)
   }
 
   /** Gives `capability` to another peer. What becomes of it is in peer.tasks and handedOver(). */
@@ -203,14 +206,24 @@ export class PeerStore {
   report(subject: string, reason: unknown): void {
     const { text, code } = problemOf(reason)
     const same = this.#notices.find((notice) => notice.subject === subject && notice.text === text)
-    const notice = { id: same?.id ?? ++this.#noticeCount, subject, text, code, times: (same?.times ?? 0) + 1 }
-    this.#notices = [notice, ...this.#notices.filter((other) => other !== same)].slice(0, MAX_NOTICES)
+    if (same !== undefined) {
+      // A repeated one stays where it is: nothing moves under the pointer.
+      const again = { ...same, times: same.times + 1 }
+      this.#notices = this.#notices.map((notice) => (notice === same ? again : notice))
+    } else {
+      const notice = { id: ++this.#noticeCount, subject, text, code, times: 1 }
+      this.#notices = [notice, ...this.#notices].slice(0, MAX_NOTICES)
+    }
     this.#changed()
   }
 
   dismiss(id: number): void {
     this.#notices = this.#notices.filter((notice) => notice.id !== id)
     this.#changed()
+  }
+
+  #close(peer: Peer): void {
+    this.#closed = peer.close().catch((error) => this.report('Leaving the mesh', error))
   }
 
   #listen(peer: Peer): void {

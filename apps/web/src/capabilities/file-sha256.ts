@@ -15,7 +15,7 @@ export interface FileDigest {
 }
 
 /** A task travels in one message: the largest one, less room for what surrounds the file in it. */
-export const MAX_FILE = PROTOCOL.maxMessage - 4_096
+export const MAX_FILE = PROTOCOL.maxMessage - 64 * 1_024
 
 export const fileSha256: CapabilityDescription = {
   name: 'file.sha256',

@@ -9,18 +9,16 @@ export class JoinForm extends LitElement {
     controls,
     css`
       form {
-        display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)) auto;
+        display: flex;
+        flex-wrap: wrap;
         gap: var(--space-3);
         align-items: end;
       }
-      p {
-        grid-column: 1 / -1;
+      label {
+        flex: 1 1 10rem;
       }
-      @media (max-width: 30rem) {
-        form {
-          grid-template-columns: minmax(0, 1fr);
-        }
+      p {
+        flex: 1 0 100%;
       }
     `,
   ]
@@ -38,7 +36,7 @@ export class JoinForm extends LitElement {
           <input name="secret" autocomplete="off" spellcheck="false" maxlength=${PROTOCOL.maxSecret} />
         </label>
         <button type="submit">Join</button>
-        <p id="fault" class="fault small" role="alert">${this.#fault}</p>
+        <p id="fault" class="fault small" role="alert" ?hidden=${this.#fault === ''}>${this.#fault}</p>
       </form>
     `
   }

@@ -1,7 +1,7 @@
 import { fingerprintOf, type Peer, type PeerId, type PeerInfo, type TraceEntry } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing, svg } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { shorten } from '../format.ts'
+import { shorten, span } from '../format.ts'
 import { assignSlots, layOut, type MeshLayout, type Point, type Size, trim } from '../mesh-layout.ts'
 import { healthOf, lineOf } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
@@ -21,7 +21,7 @@ export class MeshPicture extends LitElement {
     css`
       :host {
         display: block;
-        height: clamp(20rem, 52cqi, 28rem);
+        height: clamp(24rem, 52cqi, 28rem);
       }
       svg {
         display: block;
@@ -179,6 +179,11 @@ export class MeshPicture extends LitElement {
           (peer) => this.#renderLine(peer),
         )}
         <g class="messages"></g>
+        ${repeat(
+          shown,
+          (peer) => peer.id,
+          (peer) => this.#renderLineText(peer),
+        )}
         <g transform="translate(${layout.self.x} ${layout.self.y})" role="img" aria-label="This tab">
           ${frame('frame own', SELF_SIDE, 0)}
           <g transform="translate(-20 -20)">${identiconShape(id, 40)}</g>
@@ -194,22 +199,22 @@ export class MeshPicture extends LitElement {
   }
 
   #renderLine(peer: PeerInfo) {
-    const { pattern, text } = lineOf(peer)
     const ends = this.#endsOf(peer.id)
     if (ends === undefined) return nothing
+    const [from, to] = ends
+    return svg`<line class=${lineOf(peer).pattern} x1=${from.x} y1=${from.y} x2=${to.x} y2=${to.y}></line>`
+  }
+
+  #renderLineText(peer: PeerInfo) {
+    const { text } = lineOf(peer)
+    const ends = this.#endsOf(peer.id)
+    if (ends === undefined || !fits(text, ends)) return nothing
     const [from, to] = ends
     const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }
     const width = widthOf(text)
     return svg`
-      <line class=${pattern} x1=${from.x} y1=${from.y} x2=${to.x} y2=${to.y}></line>
-      ${
-        fits(text, ends)
-          ? svg`
-              <rect class="gap" x=${middle.x - width / 2} y=${middle.y - 9} width=${width} height="18"></rect>
-              <text class="soft" x=${middle.x} y=${middle.y + 4.5} aria-hidden="true">${text}</text>
-            `
-          : nothing
-      }
+      <rect class="gap" x=${middle.x - width / 2} y=${middle.y - 9} width=${width} height="18"></rect>
+      <text class="soft" x=${middle.x} y=${middle.y + 4.5} aria-hidden="true">${text}</text>
     `
   }
 
@@ -218,6 +223,7 @@ export class MeshPicture extends LitElement {
     const above = at.y < self.y - side
     const pick = () => this.dispatchEvent(new CustomEvent('peer-picked', { detail: peer.id }))
     const fingerprint = fingerprintOf(peer.id)
+    const roundTrip = peer.roundTrip === undefined ? [] : [span(peer.roundTrip)]
     const { text } = lineOf(peer)
     const ends = this.#endsOf(peer.id)
     const name = peer.name === '' ? fingerprint : shorten(peer.name, nameLength)
@@ -230,7 +236,7 @@ export class MeshPicture extends LitElement {
         role="button"
         tabindex="0"
         aria-current=${this.selected === peer.id}
-        aria-label="${peer.name || fingerprint}, ${healthOf(peer).word}, ${text}"
+        aria-label=${[peer.name || fingerprint, healthOf(peer).word, ...roundTrip].join(', ')}
         transform="translate(${at.x} ${at.y})"
         @click=${pick}
         @focus=${pick}
@@ -257,9 +263,12 @@ export class MeshPicture extends LitElement {
     const to = this.#layout?.peers.get(id)
     if (this.#layout === undefined || to === undefined) return undefined
     const { self, side } = this.#layout
+    const [x, y] = [Math.abs(to.x - self.x), Math.abs(to.y - self.y)]
+    // Both pictures are squares, whose corners are further out than their sides.
+    const slant = Math.hypot(x, y) / Math.max(x, y, 1)
     // Below this peer stands its name, which lines go round.
-    const below = to.y - self.y > Math.abs(to.x - self.x)
-    return trim(self, to, below ? SELF_SIDE / 2 + 26 : SELF_SIDE / 2 + 10, side / 2 + 12)
+    const below = to.y > self.y && y > x
+    return trim(self, to, (SELF_SIDE / 2 + (below ? 26 : 8)) * slant, (side / 2 + 9) * slant)
   }
 
   #showMessage({ peer, direction, refused }: TraceEntry) {

@@ -28,7 +28,8 @@ export class MessageInspector extends LitElement {
         padding-block: var(--space-3);
       }
       .tools label {
-        flex: 0 1 14rem;
+        flex: 1 1 7rem;
+        max-width: 16rem;
       }
       .tools p {
         margin-inline-start: auto;

@@ -19,7 +19,7 @@ export class PeerDetails extends LitElement {
       }
       dl {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(8rem, 100%), 1fr));
         gap: var(--space-2) var(--space-4);
       }
       dt {

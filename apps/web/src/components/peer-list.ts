@@ -51,20 +51,26 @@ export class PeerList extends LitElement {
         min-width: 0;
       }
       .name button {
+        display: flex;
+        align-items: center;
         overflow-wrap: anywhere;
         text-align: start;
         white-space: normal;
         color: var(--ink);
         font-weight: 600;
       }
+      .name button.unnamed {
+        color: var(--ink-soft);
+        font-weight: 400;
+      }
       .name button::before {
-        content: '▸';
-        display: inline-block;
+        content: '▸' / '';
+        flex: none;
         width: 1.1em;
         color: var(--ink-soft);
       }
       .name button[aria-expanded='true']::before {
-        content: '▾';
+        content: '▾' / '';
       }
       .label {
         display: none;
@@ -148,7 +154,7 @@ export class PeerList extends LitElement {
         <td role="cell">
           <div class="name">
             <peer-identicon .peer=${info.id}></peer-identicon>
-            <button type="button" class="quiet" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
+            <button type="button" class="quiet ${info.name ? '' : 'unnamed'}" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
               ${info.name || 'unnamed'}
             </button>
           </div>

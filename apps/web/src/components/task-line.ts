@@ -34,13 +34,13 @@ export class TaskLine extends LitElement {
         text-align: start;
       }
       .title::before {
-        content: '▸';
+        content: '▸' / '';
         flex: none;
         width: 1.1em;
         color: var(--ink-soft);
       }
       .title[aria-expanded='true']::before {
-        content: '▾';
+        content: '▾' / '';
       }
       .title span {
         overflow: hidden;

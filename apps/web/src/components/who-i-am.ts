@@ -58,7 +58,7 @@ export class WhoIAm extends LitElement {
           <input
             .value=${store.name}
             maxlength=${PROTOCOL.maxName}
-            placeholder="Name this tab"
+            placeholder="My name"
             autocomplete="off"
             spellcheck="false"
             @change=${this.#rename}
