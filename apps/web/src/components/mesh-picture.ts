@@ -11,7 +11,7 @@ const SELF_SIDE = 52
 /** A message takes this long from end to end; what it tells is direction and how busy a line is, not speed. */
 const TRAVEL = 650
 /** On one line and direction a further message is drawn only after this long: a busy line stays a row of dots. */
-const DOT_GAP = 70
+const DOT_GAP = 150
 
 /** This peer and the others, a line for each session, messages as they travel. */
 export class MeshPicture extends LitElement {
@@ -21,6 +21,7 @@ export class MeshPicture extends LitElement {
     css`
       :host {
         display: block;
+        contain: content;
         height: clamp(24rem, 52cqi, 28rem);
       }
       svg {
