@@ -186,7 +186,7 @@ export class MeshPicture extends LitElement {
           (peer) => this.#renderLineText(peer),
         )}
         <g transform="translate(${layout.self.x} ${layout.self.y})" role="img" aria-label="This tab">
-          ${frame('frame own', SELF_SIDE, 0)}
+          ${frame('frame own', SELF_SIDE, 6)}
           <g transform="translate(-20 -20)">${identiconShape(id, 40)}</g>
           <text class="self" y=${SELF_SIDE / 2 + 17}>${name === '' ? 'This tab' : shorten(name, 20)}</text>
         </g>
@@ -305,7 +305,7 @@ function fits(text: string, [from, to]: [Point, Point]): boolean {
 }
 
 function frame(name: string, side: number, corner: number) {
-  return svg`<rect class=${name} x=${-side / 2} y=${-side / 2} width=${side} height=${side} rx=${corner || 6}></rect>`
+  return svg`<rect class=${name} x=${-side / 2} y=${-side / 2} width=${side} height=${side} rx=${corner}></rect>`
 }
 
 customElements.define('mesh-picture', MeshPicture)
