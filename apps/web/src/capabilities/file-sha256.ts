@@ -21,7 +21,12 @@ export const fileSha256: CapabilityDescription = {
   name: 'file.sha256',
   version: '1.0',
   description: 'SHA-256 digest of a file',
-  input: { type: 'object', properties: { bytes: {} }, required: ['bytes'], additionalProperties: false },
+  input: {
+    type: 'object',
+    properties: { bytes: { type: 'string', contentEncoding: 'binary', maxLength: MAX_FILE } },
+    required: ['bytes'],
+    additionalProperties: false,
+  },
   output: {
     type: 'object',
     properties: {
@@ -34,8 +39,7 @@ export const fileSha256: CapabilityDescription = {
   },
 }
 
-export const digestFile: TaskHandler = ({ bytes }: { bytes: unknown }, context) => {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError('The field "bytes" must hold bytes.')
+export const digestFile: TaskHandler = ({ bytes }: FileInput, context) => {
   // A copy of its own: the bytes may be part of a larger message, which a transfer would take along.
   const input: FileInput = { bytes: new Uint8Array(bytes) }
   const worker = new Worker(new URL('./file-sha256.worker.ts', import.meta.url), { type: 'module' })

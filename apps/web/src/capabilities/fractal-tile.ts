@@ -36,7 +36,11 @@ export const fractalTile: CapabilityDescription = {
   },
   output: {
     type: 'object',
-    properties: { width: side, height: side, pixels: {} },
+    properties: {
+      width: side,
+      height: side,
+      pixels: { type: 'string', contentEncoding: 'binary', maxLength: MAX_SIDE ** 2 },
+    },
     required: ['width', 'height', 'pixels'],
     additionalProperties: false,
   },
