@@ -1,8 +1,12 @@
-/** The two encodings every JavaScript host has: all the core may use beside the language itself. */
+/** What every JavaScript host has beside the language itself: all the core may use of it. */
 declare class TextEncoder {
   encode(text: string): Uint8Array<ArrayBuffer>
 }
 declare class TextDecoder {
   constructor(label: 'utf-8', options: { fatal: true })
   decode(bytes: Uint8Array): string
+}
+declare class AbortController {
+  readonly signal: import('./api.ts').AbortSignal
+  abort(reason?: unknown): void
 }

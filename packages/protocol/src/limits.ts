@@ -77,19 +77,37 @@ export const LIMITS = {
   /** No answer by page code for this long: degraded, then unreachable (SPEC §7). */
   degradedAfter: 7_500,
   unreachableAfter: 14_000,
+  /** Both grow with the measured round trip, unreachable to this at most. */
+  unreachableMost: 15_000,
+  /** Pings to one peer that may wait for their pong. */
+  maxPings: 16,
   /** A status_report goes this often although nothing changed. */
   statusInterval: 60_000,
+  /** Changes of status that follow each other faster go as one report. */
+  statusSpacing: 500,
   /** Round trips kept for the median and the 95th percentile. */
   roundTripSamples: 64,
   /** Tasks that may wait at an executor, and run at once, unless the capability says less. */
   maxQueuedTasks: 64,
   maxRunningTasks: 4,
+  /** The most a capability may ask to run at once. */
+  maxConcurrency: 64,
+  /** Bytes of input that may wait at an executor: 64 inputs of the largest size would end a tab. */
+  maxQueuedTaskBytes: 64 * MiB,
+  /** A waiting task counts as come this much later for each class below critical: important ones go first, and low ones still go. */
+  taskAgeing: 10_000,
+  /** What `retry_after` takes for the length of a task before one has ended. */
+  firstTaskDuration: 1_000,
+  /** Tasks of ours under way at other peers: each holds its input until it is acknowledged. */
+  maxDelegatedTasks: 4_096,
   /** Tasks remembered after their end, for the list of tasks. */
   maxEndedTasks: 256,
   /** Progress messages per task and second; faster ones are merged into the newest. */
   progressRate: 10,
   /** A task without a deadline of its own ends after this long. */
   defaultDeadline: 300_000,
+  /** No deadline is further off: what a timer of 31 bits can count, and the age of a session. */
+  maxDeadline: 24 * 3_600_000,
   /** An answer to task_delegate (accept or reject) must come within this time. */
   taskAnswerTimeout: 15_000,
   /** First and largest wait of the full-jitter back-off towards signaling and peers. */
