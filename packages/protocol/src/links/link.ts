@@ -32,7 +32,7 @@ export interface Link {
   start(events: LinkEvents): void
   /**
    * Hands over one frame; the link copies or transfers nothing it must keep after it returns.
-   * @throws TsunagiError LINK_LOST after the link closed, MESSAGE_TOO_LARGE above maxFrame
+   * @throws TsunagiError LINK_LOST after the link closed, MESSAGE_TOO_LARGE above maxFrame, QUEUE_FULL where 16 MiB wait already
    */
   send(frame: Bytes): void
   /** Closes at once, both ends learn it. Idempotent. */
