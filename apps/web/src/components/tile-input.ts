@@ -5,13 +5,7 @@ import type { Tile } from '../capabilities/mandelbrot.ts'
 import { controls } from '../styles/controls.ts'
 import type { Work, WorkInput } from './work-input.ts'
 
-interface Spot {
-  readonly name: string
-  readonly cx: number
-  readonly cy: number
-  readonly scale: number
-  readonly iterations: number
-}
+type Spot = Omit<Tile, 'width' | 'height'> & { readonly name: string }
 
 const SPOTS: readonly [Spot, ...Spot[]] = [
   { name: 'Seahorse valley', cx: -0.743643887, cy: 0.131825904, scale: 0.004, iterations: 3_000 },
