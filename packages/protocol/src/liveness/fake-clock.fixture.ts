@@ -7,20 +7,22 @@ interface Timer {
 
 /** A clock that moves only when a test says so. Timers fire in the order of their due times, then of their making. */
 export class FakeClock implements Clock {
-  #now: number
+  /** Milliseconds that passed; timers follow them, as a host's do, and not the time of day. */
+  #passed = 0
+  #origin: number
   readonly #timers = new Set<Timer>()
 
   /** @param now milliseconds since 1970; the default is 2001-09-09 */
   constructor(now = 1_000_000_000_000) {
-    this.#now = now
+    this.#origin = now
   }
 
   now(): number {
-    return this.#now
+    return this.#origin + this.#passed
   }
 
   after(delay: number, action: () => void): () => void {
-    const timer = { due: this.#now + Math.max(0, delay), action }
+    const timer = { due: this.#passed + Math.max(0, delay), action }
     this.#timers.add(timer)
     return () => {
       this.#timers.delete(timer)
@@ -34,18 +36,24 @@ export class FakeClock implements Clock {
 
   /** Lets `ms` milliseconds pass; each timer that falls due fires at its own time, also one set by another on the way. */
   advance(ms: number): void {
-    const until = this.#now + ms
+    const until = this.#passed + ms
     for (let timer = this.#earliest(until); timer; timer = this.#earliest(until)) {
       this.#timers.delete(timer)
-      this.#now = Math.max(this.#now, timer.due)
+      this.#passed = Math.max(this.#passed, timer.due)
       timer.action()
     }
-    this.#now = until
+    this.#passed = until
   }
 
-  /** What a frozen page sees: `ms` milliseconds (negative where the clock is set back) pass, and no timer fires before the next advance(). */
-  jump(ms: number): void {
-    this.#now += ms
+  /** What a frozen page sees: `ms` milliseconds pass, and what fell due meanwhile fires late. */
+  sleep(ms: number): void {
+    this.#passed += ms
+    this.advance(0)
+  }
+
+  /** Somebody sets the time of day, forward or (negative) back; timers do not notice. */
+  set(ms: number): void {
+    this.#origin += ms
   }
 
   #earliest(until: number): Timer | undefined {
