@@ -309,6 +309,15 @@ test('close() rejects what is under way and what comes later, and sends nothing'
   expect([outbox.types, clock.pending]).toEqual([['task_delegate'], 0])
 })
 
+test('a listener that closes the peer when it sees a task leaves nothing behind', async () => {
+  changes.push = () => {
+    caller.close()
+    return 0
+  }
+  await expect(delegate().task.result).rejects.toMatchObject({ code: 'PEER_CLOSED' })
+  expect([outbox.types, clock.pending]).toEqual([[], 0])
+})
+
 test('ended tasks are remembered up to a number, newest first', () => {
   for (let i = 0; i < LIMITS.maxEndedTasks + 10; i++) {
     clock.advance(1)

@@ -175,7 +175,8 @@ export class TaskCaller {
     const task = this.#given(peer, payload.task_id)
     if (task === undefined) return
     if (payload.state === 'completed') {
-      if (this.#end(task, 'complete')) task.fulfil(payload.output)
+      this.#end(task, 'complete')
+      task.fulfil(payload.output)
       return
     }
     const event = payload.state === 'failed' ? 'fail' : 'cancel'
@@ -222,7 +223,6 @@ export class TaskCaller {
       this.#settle(task, 'cancel', canceled())
       return
     }
-    this.#ledger.add(task)
     const abort = () => this.#abandon(task, 'cancel', canceled())
     signal?.addEventListener('abort', abort)
     task.release.push(
@@ -237,6 +237,9 @@ export class TaskCaller {
         ),
       ),
     )
+    this.#ledger.add(task)
+    // A listener may have closed this peer at that snapshot.
+    if (isTerminal(task.info.state)) return
     this.#send(peer, 'task_delegate', payload).then(
       () => this.#awaitAnswer(task),
       (cause: unknown) => {

@@ -288,6 +288,18 @@ describe('places', () => {
   })
 })
 
+test('load and queue are up to date when a change is told', async () => {
+  const told: string[] = []
+  offer({ concurrency: 1 })
+  changes.push = (task) => told.push(`${task.state} ${executor.running} ${executor.queueDepth}`)
+  delegate(1)
+  delegate(2)
+  executor.handleCancel(ALICE, { task_id: taskId(2) })
+  runs[0]?.fulfil(0)
+  await settled()
+  expect(told).toEqual(['submitted 0 0', 'working 1 0', 'submitted 1 1', 'canceled 1 0', 'completed 0 0'])
+})
+
 describe('the same task again', () => {
   test('is answered with its state and runs once', async () => {
     offer({ concurrency: 1 })
@@ -390,9 +402,18 @@ describe('progress', () => {
     expect(outbox.last('task_progress')).toEqual({ task_id: taskId(1), progress: 1, note: 'writing' })
   })
 
-  test('after the end is not sent', async () => {
+  test('is told once', async () => {
     offer()
     delegate(1)
+    runs[0]?.context.progress(0.5)
+    clock.advance(10_000)
+    expect(outbox.of('task_progress')).toEqual([{ task_id: taskId(1), progress: 0.5, note: '' }])
+  })
+
+  test('after the handler has returned is not sent', async () => {
+    offer()
+    delegate(1)
+    outbox.holds = true
     runs[0]?.fulfil(0)
     await settled()
     runs[0]?.context.progress(0.5)
@@ -442,15 +463,30 @@ test('close() aborts everything, says nothing and takes nothing more', async () 
   offer({ concurrency: 1 })
   delegate(1)
   delegate(2)
+  outbox.holds = true
+  delegate(1)
   executor.close()
   executor.close()
   delegate(3)
+  outbox.sent.at(-1)?.fail(new TsunagiError('PEER_CLOSED', 'This peer was closed.'))
   expect([stateOf(1), stateOf(2), stateOf(3)]).toEqual(['canceled', 'canceled', undefined])
   expect(runs[0]?.context.signal).toMatchObject({ aborted: true, reason: { code: 'PEER_CLOSED' } })
   runs[0]?.fulfil(0)
   await settled()
-  expect(outbox.types).toEqual(['task_accept', 'task_accept'])
-  expect([runs.length, clock.pending]).toEqual([1, 0])
+  expect(outbox.types).toEqual(['task_accept', 'task_accept', 'task_accept'])
+  expect([runs.length, clock.pending, errors]).toEqual([1, 0, []])
+})
+
+test.each([1, 2])('a listener that closes the peer when it sees task %s leaves nothing behind', (number) => {
+  offer({ concurrency: 1 })
+  changes.push = (task) => {
+    if (task.id.startsWith(`0000000${number}`)) executor.close()
+    return 0
+  }
+  delegate(1)
+  delegate(2)
+  expect([stateOf(1), stateOf(2)]).toEqual(['canceled', number === 2 ? 'canceled' : undefined])
+  expect([executor.running, executor.queueDepth, clock.pending]).toEqual([number - 1, 0, 0])
 })
 
 test('a deadline further off than a timer can count does not end the task at once', () => {

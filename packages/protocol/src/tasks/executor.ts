@@ -18,7 +18,7 @@ export interface TaskExecutorOptions {
   readonly clock: Clock
   readonly capabilities: CapabilityRegistry
   readonly send: SendMessage
-  /** A new snapshot, for each change of a task. Must not throw. */
+  /** A new snapshot, for each change of a task; running, queueDepth and load have followed already. Must not throw. */
   readonly onChange: (task: TaskInfo) => void
   /** A message about a task could not be sent although its receiver is there. Must not throw. */
   readonly onError: (error: TsunagiError) => void
@@ -139,8 +139,8 @@ export class TaskExecutor {
       return
     }
     const task = this.#newTask(key, caller, payload, offered)
-    this.#ledger.add(task)
     if (waits) this.#queue.add(task, payload.priority, size, this.#clock.now())
+    this.#ledger.add(task)
     this.#accept(task)
     if (!waits) void this.#run(task)
   }
@@ -203,7 +203,11 @@ export class TaskExecutor {
   /** Never rejects. */
   async #run(task: IncomingTask): Promise<void> {
     this.#running.add(task)
-    this.#ledger.apply(task, 'start')
+    if (!this.#ledger.apply(task, 'start')) {
+      // A listener has closed this peer at an earlier snapshot.
+      this.#running.delete(task)
+      return
+    }
     const startedAt = this.#clock.now()
     let finish: () => void
     try {
@@ -266,8 +270,8 @@ export class TaskExecutor {
 
   /** Ends a task on this side. False where it had ended. */
   #stop(task: IncomingTask, event: 'fail' | 'cancel', code: ErrorCode, message: string): boolean {
-    if (!this.#ledger.apply(task, event, { code, message: shortened(message) })) return false
     this.#queue.remove(task)
+    if (!this.#ledger.apply(task, event, { code, message: shortened(message) })) return false
     task.stopDeadline()
     task.progress.stop()
     task.abort.abort(new TsunagiError(code, message))
