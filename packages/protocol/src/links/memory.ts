@@ -2,8 +2,8 @@
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
-import { Delivery } from './delivery.ts'
 import type { ChannelBinding, Link, LinkAttempt, LinkDescription, LinkEvents, LinkTransport } from './link.ts'
+import { LinkEnd } from './link-end.ts'
 
 export interface MemoryNetworkOptions {
   /** Runs an action soon, never at once, and actions in the order given: queueMicrotask, or a clock of the test. */
@@ -165,7 +165,7 @@ class MemoryLink implements Link {
   other: MemoryLink | undefined
   readonly #net: Net
   readonly #name: string
-  readonly #delivery: Delivery
+  readonly #end: LinkEnd
   readonly #buffer: Bytes[] = []
   #bufferedAmount = 0
 
@@ -173,7 +173,7 @@ class MemoryLink implements Link {
     this.#net = net
     this.#name = name
     this.binding = { local: binding.local.slice(), remote: binding.remote.slice() }
-    this.#delivery = new Delivery(net.schedule)
+    this.#end = new LinkEnd(net.schedule)
     net.links.add(this)
   }
 
@@ -182,15 +182,11 @@ class MemoryLink implements Link {
   }
 
   start(events: LinkEvents): void {
-    this.#delivery.start(events)
+    this.#end.start(events)
   }
 
   send(frame: Bytes): void {
-    if (this.#delivery.closed) throw new TsunagiError('LINK_LOST', 'The link to the peer is closed.')
-    if (frame.length === 0) throw new TsunagiError('INVALID_ARGUMENT', 'A frame has at least one byte.')
-    if (frame.length > this.maxFrame) {
-      throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame of this link has at most ${this.maxFrame} bytes.`)
-    }
+    this.#end.checkSend(frame)
     if (this.#bufferedAmount + frame.length > MOST_BUFFERED) {
       throw new TsunagiError('QUEUE_FULL', 'The link takes no more before some of what waits has left.')
     }
@@ -200,24 +196,24 @@ class MemoryLink implements Link {
   }
 
   close(): void {
-    this.#end()
+    this.#shut()
   }
 
   arrive(frame: Bytes): void {
-    if (!this.#delivery.frame(frame)) this.lose('More frames came than this side keeps before it listens.')
+    if (!this.#end.frame(frame)) this.lose('More frames came than this side keeps before it listens.')
   }
 
   lose(why: string): void {
-    this.#end(new TsunagiError('LINK_LOST', why))
+    this.#shut(new TsunagiError('LINK_LOST', why))
   }
 
   /** What has not left by now is lost, as it is when a browser closes a connection. */
-  #end(reason?: Error): void {
-    if (!this.#delivery.closed) this.#net.schedule(() => this.other?.lose('The peer closed the link.'))
+  #shut(reason?: Error): void {
+    if (!this.#end.closed) this.#net.schedule(() => this.other?.lose('The peer closed the link.'))
     this.#buffer.length = 0
     this.#bufferedAmount = 0
     this.#net.links.delete(this)
-    this.#delivery.close(reason)
+    this.#end.close(reason)
   }
 
   /** The oldest frame leaves this end and arrives at the other. */
@@ -229,6 +225,6 @@ class MemoryLink implements Link {
     const arrive = (bytes: Bytes) => this.other?.arrive(bytes)
     if (this.#net.onFrame) this.#net.onFrame(frame, arrive, this.#name)
     else arrive(frame)
-    if (before > LOW_MARK && this.#bufferedAmount <= LOW_MARK) this.#delivery.drain()
+    if (before > LOW_MARK && this.#bufferedAmount <= LOW_MARK) this.#end.drain()
   }
 }

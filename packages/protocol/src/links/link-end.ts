@@ -6,8 +6,8 @@ import type { LinkEvents } from './link.ts'
 /** A peer that sends before anybody listens could otherwise fill this side's memory. */
 const MOST_KEPT = PROTOCOL.maxFrame * 4
 
-/** The receiving half of a link: keeps frames until start(), tells the close once and last. */
-export class Delivery {
+/** What every link does alike at its own end: keeps frames until start(), tells the close once and last, refuses wrong frames. */
+export class LinkEnd {
   readonly #schedule: (action: () => void) => void
   #events: LinkEvents | undefined
   #kept: Bytes[] = []
@@ -30,6 +30,15 @@ export class Delivery {
     const closedBefore = this.#end
     for (let frame = this.#kept.shift(); frame; frame = this.#kept.shift()) events.frame(frame)
     if (closedBefore) this.#schedule(() => events.close(closedBefore.reason))
+  }
+
+  /** @throws TsunagiError LINK_LOST, INVALID_ARGUMENT where the frame is empty, MESSAGE_TOO_LARGE */
+  checkSend(frame: Bytes): void {
+    if (this.#end) throw new TsunagiError('LINK_LOST', 'The link to the peer is closed.')
+    if (frame.length === 0) throw new TsunagiError('INVALID_ARGUMENT', 'A frame has at least one byte.')
+    if (frame.length > PROTOCOL.maxFrame) {
+      throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame has at most ${PROTOCOL.maxFrame} bytes.`)
+    }
   }
 
   /** @returns false where nobody listens yet and there is no room to keep the frame: the link has to be closed */

@@ -1,0 +1,227 @@
+/** Links over WebRTC data channels (SPEC §6). simple-peer negotiates; frames go straight through its channel. */
+import SimplePeer from 'simple-peer/simplepeer.min.js'
+import { isTsunagiError, TsunagiError, toTsunagiError } from '../errors.ts'
+import { PROTOCOL } from '../limits.ts'
+import type { ChannelBinding, Link, LinkAttempt, LinkDescription, LinkEvents, LinkTransport } from '../links/link.ts'
+import { LinkEnd } from '../links/link-end.ts'
+import type { IceServer } from '../messages.ts'
+import { type Bytes, utf8 } from '../wire/bytes.ts'
+import { CandidateGroups, readCandidate } from './ice-candidate.ts'
+import { readSessionDescription, type SessionDescription } from './session-description.ts'
+
+/** With less waiting than this the channel asks for more: one large frame keeps it busy meanwhile. */
+const LOW_MARK = 64 * 1024
+/** More candidates of one peer than any machine has interfaces would only cost connectivity checks. */
+const MOST_CANDIDATES = 64
+
+/** What simple-peer's errors mean to a person, where they come before the link is open. */
+const FAILURES: Record<string, string> = {
+  ERR_PC_CONSTRUCTOR:
+    'The browser made no connection: an ICE server is malformed, or the page has made too many by now.',
+  ERR_ICE_CONNECTION_FAILURE: 'No direct path to the peer was found; a TURN server is needed.',
+  ERR_CONNECTION_FAILURE:
+    'No direct path to the peer was found, or it showed another certificate than it had announced.',
+  ERR_SET_REMOTE_DESCRIPTION: "The browser does not take the peer's description of its connection.",
+}
+
+/** Needs a page (RTCPeerConnection exists in no worker) in a secure context. */
+export function createWebRtcTransport(): LinkTransport {
+  return {
+    kind: 'webrtc',
+    offer: (onCandidates, iceServers) => new WebRtcAttempt(undefined, onCandidates, iceServers),
+    answer: (offer, onCandidates, iceServers) =>
+      new WebRtcAttempt(readSessionDescription(offer), onCandidates, iceServers),
+    fingerprintOf: (data) => readSessionDescription(data).fingerprint,
+  }
+}
+
+class WebRtcAttempt implements LinkAttempt {
+  readonly description: Promise<LinkDescription>
+  readonly opened: Promise<Link>
+  readonly #peer: SimplePeer
+  readonly #end = new LinkEnd(queueMicrotask)
+  readonly #candidates: CandidateGroups
+  #early: RTCIceCandidateInit[] = []
+  #candidateCount = 0
+  #remoteKnown = false
+  #failure: (Error & { readonly code?: string }) | undefined
+  #describe!: (description: LinkDescription) => void
+  #rejectDescription!: (reason: Error) => void
+  #open!: (link: Link) => void
+  #rejectOpened!: (reason: Error) => void
+
+  constructor(
+    offer: SessionDescription | undefined,
+    onCandidates: (candidates: Bytes[]) => void,
+    iceServers: readonly IceServer[],
+  ) {
+    this.description = new Promise((fulfil, reject) => {
+      this.#describe = fulfil
+      this.#rejectDescription = reject
+    })
+    this.opened = new Promise((fulfil, reject) => {
+      this.#open = fulfil
+      this.#rejectOpened = reject
+    })
+    this.description.catch(() => undefined)
+    this.opened.catch(() => undefined)
+    this.#candidates = new CandidateGroups(onCandidates)
+    const peer = new SimplePeer({
+      initiator: offer === undefined,
+      config: { iceServers: iceServers as RTCIceServer[] },
+      // Agreed beforehand: saves the message that would announce it, and a peer can add no channel of its own.
+      channelConfig: { negotiated: true, id: 0 },
+      // Unused with trickling, but its timer would hold a closed connection in memory for five seconds.
+      iceCompleteTimeout: 1,
+    })
+    this.#peer = peer
+    peer.on('signal', (signal) => {
+      if ('candidate' in signal) this.#candidates.add(signal.candidate)
+      else this.#tellDescription(signal.sdp ?? '')
+    })
+    peer.on('error', (error) => {
+      this.#failure = error
+    })
+    peer.on('close', () => this.#ended())
+    addEventListener('pagehide', this.#leave)
+    if (!peer._channel) return
+    this.#attach(peer._channel)
+    if (offer) this.#setRemote('offer', offer)
+  }
+
+  accept(answer: Bytes): void {
+    const description = readSessionDescription(answer)
+    if (this.#remoteKnown) {
+      throw new TsunagiError('INVALID_STATE', 'Only the side that offered takes an answer, and only one.')
+    }
+    this.#setRemote('answer', description)
+  }
+
+  addCandidates(candidates: readonly Bytes[]): void {
+    for (const bytes of candidates) {
+      const candidate = readCandidate(bytes)
+      if (!candidate || ++this.#candidateCount > MOST_CANDIDATES) continue
+      if (this.#remoteKnown) this.#addCandidate(candidate)
+      else this.#early.push(candidate)
+    }
+  }
+
+  abort(): void {
+    this.#failure = new TsunagiError('LINK_FAILED', 'The attempt to connect was ended.')
+    this.#end.close()
+    this.#peer.destroy()
+  }
+
+  /** A closing page says goodbye: without it the other side would see only silence for 15 to 30 seconds. */
+  readonly #leave = (): void => this.#peer.destroy(new TsunagiError('LINK_LOST', 'This page was left.'))
+
+  #tellDescription(sdp: string): void {
+    const data = utf8(sdp)
+    this.#describe({ data, fingerprint: readSessionDescription(data).fingerprint })
+  }
+
+  #setRemote(type: 'offer' | 'answer', { sdp }: SessionDescription): void {
+    this.#remoteKnown = true
+    if (this.#end.closed) return
+    this.#peer.signal({ type, sdp })
+    for (const candidate of this.#early.splice(0)) this.#addCandidate(candidate)
+  }
+
+  /** Not by way of simple-peer, which gives up the connection for one candidate that the browser does not take. */
+  #addCandidate(candidate: RTCIceCandidateInit): void {
+    this.#peer._pc?.addIceCandidate(candidate).catch(() => undefined)
+  }
+
+  /** In place of simple-peer's handlers: its stream would copy and keep every frame, and its `connect` waits for statistics. */
+  #attach(channel: RTCDataChannel): void {
+    const end = this.#end
+    channel.bufferedAmountLowThreshold = LOW_MARK
+    channel.onbufferedamountlow = () => end.drain()
+    channel.onmessage = ({ data }) => {
+      // Firefox takes the buffer back after this task, so the frame is a copy.
+      const whole = data instanceof ArrayBuffer && data.byteLength > 0 && data.byteLength <= PROTOCOL.maxFrame
+      if (whole && end.frame(new Uint8Array(data).slice())) return
+      const why = whole ? 'More frames came than this side keeps before it listens.' : 'The peer sent what is no frame.'
+      this.#peer.destroy(new TsunagiError('LINK_LOST', why))
+    }
+    channel.addEventListener('open', () => {
+      this.#opening(channel).catch((error) => this.#peer.destroy(error))
+    })
+  }
+
+  async #opening(channel: RTCDataChannel): Promise<void> {
+    const pc = this.#peer._pc
+    if (!pc) return
+    if (pc.sctp && pc.sctp.maxMessageSize < PROTOCOL.maxFrame) {
+      throw new TsunagiError('LINK_FAILED', `The peer's browser takes no frames of ${PROTOCOL.maxFrame} bytes.`)
+    }
+    const binding = await bindingOf(pc)
+    if (!this.#end.closed) this.#open(new WebRtcLink(this.#peer, channel, this.#end, binding))
+  }
+
+  #ended(): void {
+    removeEventListener('pagehide', this.#leave)
+    this.#candidates.end()
+    const cause = this.#failure
+    const sentence = FAILURES[cause?.code ?? ''] ?? 'The connection to the peer ended before it was open.'
+    const failed = isTsunagiError(cause, 'LINK_FAILED') ? cause : new TsunagiError('LINK_FAILED', sentence, { cause })
+    this.#rejectDescription(failed)
+    this.#rejectOpened(failed)
+    this.#end.close(toTsunagiError(cause, 'LINK_LOST', 'The connection to the peer ended.'))
+  }
+}
+
+/** Both ends' certificates as the connection uses them; from the descriptions in force where a browser does not show the live one. */
+async function bindingOf(pc: RTCPeerConnection): Promise<ChannelBinding> {
+  const stated = (description: RTCSessionDescription | null) =>
+    readSessionDescription(utf8(description?.sdp ?? '')).fingerprint
+  const [certificate] = pc.sctp?.transport.getRemoteCertificates?.() ?? []
+  return {
+    local: stated(pc.currentLocalDescription),
+    remote: certificate
+      ? new Uint8Array(await crypto.subtle.digest('SHA-256', certificate))
+      : stated(pc.currentRemoteDescription),
+  }
+}
+
+class WebRtcLink implements Link {
+  readonly kind = 'webrtc'
+  readonly maxFrame = PROTOCOL.maxFrame
+  readonly lowMark = LOW_MARK
+  readonly binding: ChannelBinding
+  readonly #peer: SimplePeer
+  readonly #channel: RTCDataChannel
+  readonly #end: LinkEnd
+
+  constructor(peer: SimplePeer, channel: RTCDataChannel, end: LinkEnd, binding: ChannelBinding) {
+    this.#peer = peer
+    this.#channel = channel
+    this.#end = end
+    this.binding = binding
+  }
+
+  get bufferedAmount(): number {
+    return this.#channel.bufferedAmount
+  }
+
+  start(events: LinkEvents): void {
+    this.#end.start(events)
+  }
+
+  send(frame: Bytes): void {
+    this.#end.checkSend(frame)
+    try {
+      this.#channel.send(frame)
+    } catch (cause) {
+      if (this.#channel.readyState !== 'open') {
+        throw new TsunagiError('LINK_LOST', 'The link to the peer is closed.', { cause })
+      }
+      throw new TsunagiError('QUEUE_FULL', 'The link takes no more before some of what waits has left.', { cause })
+    }
+  }
+
+  close(): void {
+    this.#end.close()
+    this.#peer.destroy()
+  }
+}

@@ -1,0 +1,3 @@
+/** Suites by which an implementation of a port proves itself, also one from outside this package. */
+export type { ConformanceCase } from './case.ts'
+export { type LinkImplementation, linkConformance } from './links.ts'
