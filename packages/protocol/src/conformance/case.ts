@@ -1,10 +1,10 @@
 import { type ErrorCode, isTsunagiError } from '../errors.ts'
 
-/** One statement about an implementation. It runs under any test runner, or in a page without one. */
-export interface ConformanceCase {
+/** One statement about every implementation of a port. It runs under any test runner, or in a page without one. */
+export interface ConformanceCase<Implementation> {
   readonly name: string
   /** Rejects where the statement does not hold. */
-  run(): Promise<void>
+  run(implementation: Implementation): Promise<void>
 }
 
 /** Throws, naming the broken statement, where `holds` is false. */

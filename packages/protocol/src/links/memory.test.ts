@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { linkConformance } from '../conformance/links.ts'
+import { type LinkImplementation, linkConformance } from '../conformance/links.ts'
 import { Listener } from '../conformance/listener.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import type { LinkTransport } from './link.ts'
@@ -7,12 +7,12 @@ import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } fr
 
 describe('the memory link passes the conformance suite', () => {
   const net = network()
-  const cases = linkConformance({
+  const implementation: LinkImplementation = {
     transports: [net.transport('a'), net.transport('b')],
     withFingerprint: (description, fingerprint) => Uint8Array.of(description[0] as number, ...fingerprint),
-  })
-  test.each(cases)('$name', async ({ run }) => {
-    await run()
+  }
+  test.each(linkConformance)('$name', async ({ run }) => {
+    await run(implementation)
     await settled()
     expect({ ends: net.openEnds, attempts: net.openAttempts }, 'nothing is left behind').toEqual({
       ends: 0,
