@@ -12,6 +12,10 @@ const text = (most: number) => v.pipe(v.string(), v.maxLength(most))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 
+/** From 1, per direction of a session. */
+const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(0xffff_ffff))
+
 const key = bytes(32)
 const uuid = bytes(16)
 const nonce = bytes(16)
@@ -55,6 +59,10 @@ export const ackOffer = v.strictObject({
   initiator_fingerprint: digest,
   responder_fingerprint: digest,
   answer: bytesUpTo(16_384),
+  /** Number of the traffic keys that this handshake makes; no lower than any number of this session used before. */
+  epoch,
+  /** Present where the offered session goes on: the next sequence number the responder expects. */
+  resume: v.optional(v.strictObject({ expected: sequence })),
 })
 export type AckOffer = v.InferOutput<typeof ackOffer>
 
@@ -66,6 +74,8 @@ export const openPayloads = {
     suites: v.pipe(v.array(text(64)), v.minLength(1), v.maxLength(8)),
     fingerprint: digest,
     offer: bytesUpTo(16_384),
+    /** The session the initiator would go on with, the next sequence number it expects, the lowest epoch it can use. */
+    resume: v.optional(v.strictObject({ session_id: uuid, expected: sequence, epoch })),
   }),
   handshake_ack: v.strictObject({ offer: bytesUpTo(20_000), challenge_response: signature, mac: digest }),
   handshake_confirm: v.strictObject({ challenge_response: signature, mac: digest }),

@@ -1,5 +1,6 @@
 /** The signaling wire for servers and test tools. */
 export { isTsunagiError, TsunagiError } from '../errors.ts'
+export { fingerprintOf, peerIdOf } from '../identity/peer-id.ts'
 export { PROTOCOL } from '../limits.ts'
 export {
   type IceServer,
@@ -9,6 +10,7 @@ export {
   type SignalingPayload,
   type SignalingType,
 } from '../messages.ts'
+export type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 export { type Bytes, compareBytes, concat, equalBytes, fromUtf8, lengthPrefixed, utf8 } from '../wire/bytes.ts'
-export { openOpenFrame, sealOpenFrame } from '../wire/open-frame.ts'
+export { openOpenFrame, sealOpenFrame, type VerifiedOpen } from '../wire/open-frame.ts'
 export { decodeSignaling, deriveMesh, encodeSignaling, type SignalingMessage, signalingProof } from './messages.ts'

@@ -1,0 +1,1 @@
+export { createWebRtcTransport } from './webrtc-link.ts'

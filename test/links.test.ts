@@ -1,0 +1,13 @@
+import { linkConformance } from '@tsunagi/protocol/conformance'
+import { describe, expect, test } from 'vitest'
+import { browserTests } from './browser-tests.ts'
+
+const tests = browserTests()
+
+describe('the WebRTC link passes the conformance suite in Chromium', () => {
+  test.each(linkConformance.map(({ name }) => name))('%s', async (name) => {
+    const page = await tests.openPage('links.html')
+    await page.evaluate((wanted) => window.runLinkCase(wanted), name)
+    expect(await page.evaluate(() => window.liveResources())).toEqual({ connections: 0, listeners: 0, intervals: 0 })
+  })
+})

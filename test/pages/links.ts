@@ -1,0 +1,30 @@
+/** A page that holds both ends of WebRTC links, or one end of a link to another page. */
+import { createWebRtcTransport } from '@tsunagi/protocol/browser'
+import { type LinkImplementation, linkConformance } from '@tsunagi/protocol/conformance'
+import { type LiveResources, watchResources } from './live-resources.ts'
+import { OneEnd } from './one-end.ts'
+
+declare global {
+  interface Window {
+    runLinkCase(name: string): Promise<void>
+    liveResources(): LiveResources
+    end: OneEnd
+  }
+}
+
+const implementation: LinkImplementation = {
+  transports: [createWebRtcTransport(), createWebRtcTransport()],
+  withFingerprint(description, fingerprint) {
+    const hex = Array.from(fingerprint, (byte) => byte.toString(16).padStart(2, '0')).join(':')
+    const sdp = new TextDecoder().decode(description)
+    return new TextEncoder().encode(sdp.replace(/^a=fingerprint:.*$/m, `a=fingerprint:sha-256 ${hex.toUpperCase()}\r`))
+  },
+}
+
+window.liveResources = watchResources()
+window.runLinkCase = async (name) => {
+  const found = linkConformance.find((entry) => entry.name === name)
+  if (!found) throw new Error(`There is no case of the name ${name}.`)
+  await found.run(implementation)
+}
+window.end = new OneEnd(createWebRtcTransport())
