@@ -34,7 +34,7 @@ export interface PeerStatistics {
 export interface SessionInfo {
   /** UUIDv4 text. */
   readonly id: string
-  readonly state: 'handshaking' | 'established' | 'closed'
+  readonly state: 'established' | 'suspended' | 'expired' | 'closed'
   /** Milliseconds since 1970 at which the session was established. */
   readonly since: number | undefined
   readonly sent: number

@@ -70,6 +70,14 @@ export const LIMITS = {
   targetFrame: 64 * KiB,
   /** Bytes in the link's own buffer above which no further frame is sealed. */
   linkHighMark: 256 * KiB,
+  /** Messages missing before one that came, up to which they are waited for: one lost frame of the smallest messages. */
+  maxSequenceGap: 4_096,
+  /** What is missing is asked for again after this long. */
+  resendSpacing: 1_000,
+  /** A session without a link ends after this long. */
+  suspendedMost: 30_000,
+  /** A peer told that the session is closed has this long to close the link itself. */
+  closeGrace: 1_000,
   /** Acknowledgements that nobody waits for go after this long, or with a quarter of the window consumed. */
   ackDelay: 20,
   /** Without other traffic a heartbeat goes this often, and a ping measures the round trip. */
@@ -116,4 +124,17 @@ export const LIMITS = {
   /** The signaling client sends a ping this often and gives up on a socket silent for the second figure. */
   signalingPing: 10_000,
   signalingSilence: 25_000,
+  /** Asked whether it still lives (the page woke, the network came back), a socket has this long to answer. */
+  signalingProbe: 5_000,
+  /** A socket that lived this long after its welcome was a good one: the next back-off begins anew. */
+  signalingStable: 5_000,
+  /** Members remembered: all of a mesh as large as the server's own limit, and no more however many a server invents. */
+  maxMembers: 1_024,
+  /** Bytes from the server that may wait to be verified: a welcome, and relayed offers of a few hundred peers. */
+  maxSignalingBacklog: 1 * MiB,
+  /** Bytes towards the server that may wait before relay() answers QUEUE_FULL: offers to every peer a tab can meet at once. */
+  maxSignalingQueue: 1 * MiB,
+  /** The same complaint is told once in this time, and so many different ones: who causes them must not flood the listener. */
+  complaintSpacing: 60_000,
+  maxComplaints: 64,
 } as const

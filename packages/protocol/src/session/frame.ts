@@ -1,0 +1,194 @@
+/**
+ * Session frames (SPEC §3.3): `type(1) ‖ session_id(16) ‖ epoch(4) ‖ counter(8) ‖ AES-256-GCM(body ‖ signature(64))`, where body is
+ * `flags(1) ‖ ack(8) ‖ window(4) ‖ first_sequence(8) ‖ records` and a record is `type(1) ‖ flags(1) ‖ length(4) ‖ payload`.
+ */
+import { TsunagiError } from '../errors.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
+import { SESSION_FRAME } from '../messages.ts'
+import { type Bytes, concat, utf8 } from '../wire/bytes.ts'
+
+export const HEADER_LENGTH = 29
+const SIGNATURE_LENGTH = 64
+const TAG_LENGTH = 16
+const BODY_HEAD = 21
+export const RECORD_HEAD = 6
+/** What a frame has beside its records. */
+export const FRAME_OVERHEAD = HEADER_LENGTH + BODY_HEAD + SIGNATURE_LENGTH + TAG_LENGTH
+
+/** Flags of a frame. `prompt`: the sender has nothing more to say and may be waiting for the acknowledgement. */
+export const FRAME_FLAGS = { prompt: 1, resend: 2 } as const
+
+/** Flags of a record; the lane stands in the two bits above. */
+export const RECORD_FLAGS = { raw: 1, more: 2 } as const
+const LANE_SHIFT = 2
+const LANES = 3
+
+/** A message, or a part of one that needs several. */
+export interface Record {
+  /** Number of the message's type; 0 for a place in the sequence whose message is not sent any more. */
+  readonly type: number
+  /** The payload is application bytes, not CBOR. */
+  readonly raw: boolean
+  /** The message goes on in the next record of the same lane. */
+  readonly more: boolean
+  /** 0 to 2. */
+  readonly lane: number
+  readonly payload: Bytes
+}
+
+export interface FrameBody {
+  readonly prompt: boolean
+  /** The receiver of this frame is asked to send again from `ack`. */
+  readonly resend: boolean
+  /** The next sequence number expected: all below it have arrived. */
+  readonly ack: number
+  /** Bytes of records that may be on their way beyond `ack`. */
+  readonly window: number
+  /** Sequence number of the first record; the next one's where there is none. */
+  readonly first: number
+  readonly records: readonly Record[]
+}
+
+/** Who sends to whom: what a frame's signature covers before the header. */
+export function frameContext(sender: Bytes, recipient: Bytes): Bytes {
+  return concat(utf8(`tsunagi/${PROTOCOL.version}/session-frame\0`), sender, recipient)
+}
+
+/** A frame before it is encrypted, in one buffer, so that nothing is copied between signing and sealing. */
+export interface PlainFrame {
+  readonly header: Bytes
+  /** Context, header and body: what is signed. */
+  readonly signed: Bytes
+  /** Body and the place for its signature: what is encrypted. */
+  readonly plaintext: Bytes
+  readonly signature: Bytes
+}
+
+/** @param counter number of this frame under its key, from 0 */
+export function writeFrame(
+  context: Bytes,
+  sessionId: Bytes,
+  epoch: number,
+  counter: number,
+  body: FrameBody,
+): PlainFrame {
+  let bodyLength = BODY_HEAD
+  for (const { payload } of body.records) bodyLength += RECORD_HEAD + payload.length
+  const headerAt = context.length
+  const bodyAt = headerAt + HEADER_LENGTH
+  const signatureAt = bodyAt + bodyLength
+  const bytes = new Uint8Array(signatureAt + SIGNATURE_LENGTH)
+  const view = new DataView(bytes.buffer)
+  bytes.set(context)
+  bytes[headerAt] = SESSION_FRAME
+  bytes.set(sessionId, headerAt + 1)
+  view.setUint32(headerAt + 17, epoch)
+  writeCount(view, headerAt + 21, counter)
+  bytes[bodyAt] = (body.prompt ? FRAME_FLAGS.prompt : 0) | (body.resend ? FRAME_FLAGS.resend : 0)
+  writeCount(view, bodyAt + 1, body.ack)
+  view.setUint32(bodyAt + 9, body.window)
+  writeCount(view, bodyAt + 13, body.first)
+  let at = bodyAt + BODY_HEAD
+  for (const { type, raw, more, lane, payload } of body.records) {
+    bytes[at] = type
+    bytes[at + 1] = (raw ? RECORD_FLAGS.raw : 0) | (more ? RECORD_FLAGS.more : 0) | (lane << LANE_SHIFT)
+    view.setUint32(at + 2, payload.length)
+    bytes.set(payload, at + RECORD_HEAD)
+    at += RECORD_HEAD + payload.length
+  }
+  return {
+    header: bytes.subarray(headerAt, bodyAt),
+    signed: bytes.subarray(0, signatureAt),
+    plaintext: bytes.subarray(bodyAt),
+    signature: bytes.subarray(signatureAt),
+  }
+}
+
+export interface FrameHeader {
+  readonly bytes: Bytes
+  readonly sessionId: Bytes
+  readonly epoch: number
+  readonly counter: number
+}
+
+/** Reads what stands outside the encryption. @throws TsunagiError INVALID_FORMAT, MESSAGE_TOO_LARGE */
+export function readHeader(frame: Bytes): FrameHeader {
+  if (frame.length > PROTOCOL.maxFrame) {
+    throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame has ${frame.length} bytes, more than ${PROTOCOL.maxFrame}.`)
+  }
+  if (frame.length < FRAME_OVERHEAD || frame[0] !== SESSION_FRAME) throw malformed('is no session frame')
+  const view = viewOf(frame)
+  return {
+    bytes: frame.subarray(0, HEADER_LENGTH),
+    sessionId: frame.subarray(1, 17),
+    epoch: view.getUint32(17),
+    counter: readCount(view, 21),
+  }
+}
+
+/** Splits what was decrypted into what was signed and the signature. */
+export function readSigned(context: Bytes, header: Bytes, plaintext: Bytes): { signed: Bytes; signature: Bytes } {
+  const end = plaintext.length - SIGNATURE_LENGTH
+  return { signed: concat(context, header, plaintext.subarray(0, end)), signature: plaintext.subarray(end) }
+}
+
+/** Reads the body of a frame whose signature was verified; payloads are views into `plaintext`. @throws TsunagiError INVALID_FORMAT */
+export function readBody(plaintext: Bytes): FrameBody {
+  const end = plaintext.length - SIGNATURE_LENGTH
+  const view = viewOf(plaintext)
+  const flags = plaintext[0] as number
+  if (flags > (FRAME_FLAGS.prompt | FRAME_FLAGS.resend)) throw malformed('has unknown flags')
+  const records: Record[] = []
+  let at = BODY_HEAD
+  while (at < end) {
+    if (records.length === LIMITS.maxRecordsPerFrame) throw malformed('has too many records')
+    if (at + RECORD_HEAD > end) throw malformed('ends within a record')
+    const length = view.getUint32(at + 2)
+    const flagsOfRecord = plaintext[at + 1] as number
+    const lane = flagsOfRecord >> LANE_SHIFT
+    if (lane >= LANES) throw malformed('has a record in no lane')
+    if (length > end - at - RECORD_HEAD) throw malformed('ends within a record')
+    records.push({
+      type: plaintext[at] as number,
+      raw: (flagsOfRecord & RECORD_FLAGS.raw) !== 0,
+      more: (flagsOfRecord & RECORD_FLAGS.more) !== 0,
+      lane,
+      payload: plaintext.subarray(at + RECORD_HEAD, at + RECORD_HEAD + length),
+    })
+    at += RECORD_HEAD + length
+  }
+  return {
+    prompt: (flags & FRAME_FLAGS.prompt) !== 0,
+    resend: (flags & FRAME_FLAGS.resend) !== 0,
+    ack: readCount(view, 1),
+    window: view.getUint32(9),
+    first: readCount(view, 13),
+    records,
+  }
+}
+
+/** The 12-byte AES-GCM nonce of a frame: the counter, since each epoch and direction has a key of its own. */
+export function nonceOf(counter: number): Bytes {
+  const nonce = new Uint8Array(12)
+  writeCount(new DataView(nonce.buffer), 4, counter)
+  return nonce
+}
+
+function viewOf(bytes: Bytes): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+function writeCount(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / 2 ** 32))
+  view.setUint32(at + 4, value >>> 0)
+}
+
+function readCount(view: DataView, at: number): number {
+  const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
+  if (!Number.isSafeInteger(value)) throw malformed('counts beyond 2^53')
+  return value
+}
+
+function malformed(why: string): TsunagiError {
+  return new TsunagiError('INVALID_FORMAT', `A frame of the peer ${why}.`)
+}

@@ -1,0 +1,108 @@
+/** What one side of a session receives (SPEC §5): each message once and in the order of its numbers, whatever the links did. */
+import { TsunagiError } from '../errors.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
+import { type Bytes, concat } from '../wire/bytes.ts'
+import { RECORD_HEAD, type Record } from './frame.ts'
+
+export interface IncomingMessage {
+  readonly type: number
+  readonly raw: boolean
+  readonly payload: Bytes
+  /** The number of its last record. */
+  readonly sequence: number
+}
+
+interface Assembly {
+  readonly parts: Bytes[]
+  size: number
+}
+
+export class Incoming {
+  readonly #deliver: (message: IncomingMessage) => void
+  /** Records that came before one that is missing. */
+  readonly #early = new Map<number, Record>()
+  readonly #assemblies = new Map<number, Assembly>()
+  #expected = 1
+  /** The number after the highest that the other side has used. */
+  #reached = 1
+  #earlyBytes = 0
+
+  constructor(deliver: (message: IncomingMessage) => void) {
+    this.#deliver = deliver
+  }
+
+  /** The next sequence number expected. */
+  get expected(): number {
+    return this.#expected
+  }
+
+  /** Whether something was sent that has not come. */
+  get hasGap(): boolean {
+    return this.#reached > this.#expected
+  }
+
+  /**
+   * Takes the records of a verified frame.
+   * @param first number of the first record, or of the next one where there is none
+   * @throws TsunagiError SEQUENCE_ERROR where more is missing than is waited for, INVALID_FORMAT and MESSAGE_TOO_LARGE where
+   * the records cannot be messages
+   */
+  take(first: number, records: readonly Record[]): void {
+    if (first > this.#expected + LIMITS.maxSequenceGap) {
+      throw new TsunagiError('SEQUENCE_ERROR', `Message ${this.#expected} was expected and ${first} came.`)
+    }
+    this.#reached = Math.max(this.#reached, first + records.length)
+    let sequence = first
+    for (const record of records) {
+      if (sequence === this.#expected) this.#next(record)
+      else if (sequence > this.#expected) this.#keep(sequence, record)
+      sequence++
+    }
+    for (let early = this.#early.get(this.#expected); early; early = this.#early.get(this.#expected)) {
+      this.#early.delete(this.#expected)
+      this.#earlyBytes -= RECORD_HEAD + early.payload.length
+      this.#next(early)
+    }
+  }
+
+  /** Forgets what waits for something missing: it comes again. */
+  dropEarly(): void {
+    this.#early.clear()
+    this.#earlyBytes = 0
+  }
+
+  #keep(sequence: number, record: Record): void {
+    if (this.#early.has(sequence)) return
+    this.#earlyBytes += RECORD_HEAD + record.payload.length
+    if (this.#earlyBytes > LIMITS.receiveWindow) {
+      throw new TsunagiError('CREDIT_EXCEEDED', 'The peer sent more than it was allowed to.')
+    }
+    this.#early.set(sequence, { ...record, payload: record.payload.slice() })
+  }
+
+  #next(record: Record): void {
+    const sequence = this.#expected++
+    if (record.type === 0) {
+      if (record.payload.length > 0 || record.more)
+        throw new TsunagiError('INVALID_FORMAT', 'A skipped message has a payload.')
+      return
+    }
+    const assembly = this.#assemblies.get(record.lane)
+    if (assembly === undefined && !record.more) {
+      this.#deliver({ type: record.type, raw: record.raw, payload: record.payload, sequence })
+      return
+    }
+    const { parts, size } = assembly ?? { parts: [], size: 0 }
+    const total = size + record.payload.length
+    if (total > PROTOCOL.maxMessage) {
+      throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
+    }
+    parts.push(record.payload)
+    if (record.more) {
+      this.#assemblies.set(record.lane, { parts, size: total })
+      return
+    }
+    this.#assemblies.delete(record.lane)
+    this.#deliver({ type: record.type, raw: record.raw, payload: concat(...parts), sequence })
+  }
+}

@@ -1,0 +1,223 @@
+/** What one side of a session sends (SPEC §5): three lanes, sequence numbers, and what the other side has not acknowledged. */
+import Queue from 'yocto-queue'
+import { TsunagiError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import type { Bytes } from '../wire/bytes.ts'
+import { RECORD_HEAD, type Record } from './frame.ts'
+
+/** Smaller numbers go first. Order is kept within a lane only. */
+export const LANES = { high: 0, normal: 1, low: 2 } as const
+export type Lane = keyof typeof LANES
+
+export interface OutgoingMessage {
+  readonly type: number
+  readonly raw: boolean
+  readonly payload: Bytes
+  readonly lane: Lane
+  /** Worth nothing later: sent once, and after a lost link its place in the sequence is given up. */
+  readonly ephemeral: boolean
+  /** Called once: without an error when the other side has acknowledged the whole message. */
+  readonly settle: (error?: TsunagiError) => void
+}
+
+interface SentRecord {
+  readonly sequence: number
+  record: Record
+  readonly size: number
+  /** The message that is settled with the acknowledgement of this record; undefined for all but its last. */
+  settles: OutgoingMessage | undefined
+  readonly ephemeral: boolean
+}
+
+export interface Batch {
+  /** Sequence number of the first record. */
+  readonly first: number
+  readonly records: readonly Record[]
+  /** Records that go for the first time, each with its whole message where this is its last. */
+  readonly finished: readonly { readonly message: OutgoingMessage; readonly sequence: number }[]
+  readonly size: number
+}
+
+interface LaneQueue {
+  readonly messages: Queue<OutgoingMessage>
+  /** Bytes of the first message that have left already. */
+  offset: number
+}
+
+const SKIPPED: Record = { type: 0, raw: false, more: false, lane: 0, payload: new Uint8Array() }
+
+/** Bytes of one message that travel in one record: a frame of the target size holds it. */
+const PIECE = LIMITS.targetFrame
+
+export class Outgoing {
+  readonly #lanes: readonly LaneQueue[] = Object.values(LANES).map(() => ({ messages: new Queue(), offset: 0 }))
+  /** Sent and not acknowledged, by sequence number. */
+  readonly #sent: SentRecord[] = []
+  /** Index in #sent of the first record that goes again; its length where none does. */
+  #again = 0
+  #nextSequence = 1
+  #window: number = LIMITS.receiveWindow
+  #inFlight = 0
+  #waitingBytes = 0
+  #waitingMessages = 0
+
+  /** Messages not yet settled. */
+  get waiting(): number {
+    return this.#waitingMessages
+  }
+
+  get nextSequence(): number {
+    return this.#nextSequence
+  }
+
+  /** The lowest sequence number not acknowledged. */
+  get unacknowledged(): number {
+    return this.#sent[0]?.sequence ?? this.#nextSequence
+  }
+
+  /** Whether take() would give something that nothing but the link holds back. */
+  get hasWork(): boolean {
+    return this.#again < this.#sent.length || this.#nextLane() !== undefined
+  }
+
+  /** @throws TsunagiError QUEUE_FULL */
+  add(message: OutgoingMessage): void {
+    const bytes = this.#waitingBytes + message.payload.length
+    if (bytes > LIMITS.maxQueuedBytes || this.#waitingMessages >= LIMITS.maxQueuedMessages) {
+      throw new TsunagiError('QUEUE_FULL', 'Too much is waiting for that peer; wait until some of it has arrived.')
+    }
+    this.#waitingBytes = bytes
+    this.#waitingMessages++
+    this.#lane(message).messages.enqueue(message)
+  }
+
+  /** The next records, of about LIMITS.targetFrame bytes together; undefined where there is nothing to send or no window. */
+  take(): Batch | undefined {
+    const records: Record[] = []
+    const finished: { message: OutgoingMessage; sequence: number }[] = []
+    let size = 0
+    let first = this.#nextSequence
+    const fits = (more: number) =>
+      records.length === 0 || (size + more <= LIMITS.targetFrame && records.length < LIMITS.maxRecordsPerFrame)
+    for (; this.#again < this.#sent.length; this.#again++) {
+      const sent = this.#sent[this.#again] as SentRecord
+      if (!fits(sent.size)) return { first, records, finished, size }
+      if (records.length === 0) first = sent.sequence
+      records.push(sent.record)
+      size += sent.size
+    }
+    for (;;) {
+      const lane = this.#nextLane()
+      if (lane === undefined) break
+      const message = lane.messages.peek() as OutgoingMessage
+      const length = Math.min(PIECE, message.payload.length - lane.offset)
+      if (!fits(RECORD_HEAD + length)) break
+      const sequence = this.#nextSequence
+      const record = this.#cut(lane, message, length)
+      records.push(record)
+      size += RECORD_HEAD + length
+      if (!record.more) finished.push({ message, sequence })
+    }
+    return records.length === 0 ? undefined : { first, records, finished, size }
+  }
+
+  /**
+   * The other side has all below `next`, and room for `window` bytes from there.
+   * @returns messages settled by it, or undefined where it acknowledges what was never sent
+   */
+  acknowledge(next: number, window: number): number | undefined {
+    if (next > this.#nextSequence) return undefined
+    this.#window = window
+    const count = next - this.unacknowledged
+    if (count <= 0) return 0
+    let settled = 0
+    for (const sent of this.#sent.splice(0, count)) {
+      this.#inFlight -= sent.size
+      if (sent.settles === undefined) continue
+      settled++
+      this.#settle(sent.settles)
+    }
+    this.#again = Math.max(0, this.#again - count)
+    return settled
+  }
+
+  /** All that was not acknowledged goes again, before anything new. */
+  sendAgain(): void {
+    this.#again = 0
+  }
+
+  /** The link is gone: what was of use only at its time is not sent any more. */
+  dropEphemeral(): void {
+    const stale = new TsunagiError('LINK_LOST', 'The link to the peer was lost before this arrived.')
+    for (const sent of this.#sent) {
+      if (!sent.ephemeral) continue
+      sent.record = SKIPPED
+      if (sent.settles !== undefined) this.#settle(sent.settles, stale)
+      sent.settles = undefined
+    }
+    for (const { messages } of this.#lanes) {
+      const kept = [...messages.drain()]
+      for (const message of kept) {
+        if (message.ephemeral) this.#settle(message, stale)
+        else messages.enqueue(message)
+      }
+    }
+  }
+
+  /** Nothing of it will arrive any more, as far as anybody knows. */
+  failAll(error: TsunagiError): void {
+    for (const sent of this.#sent.splice(0)) if (sent.settles !== undefined) this.#settle(sent.settles, error)
+    for (const lane of this.#lanes) {
+      for (const message of lane.messages.drain()) this.#settle(message, error)
+      lane.offset = 0
+    }
+    this.#again = 0
+    this.#inFlight = 0
+  }
+
+  /** The lane whose first message may go on now. */
+  #nextLane(): LaneQueue | undefined {
+    const lane = this.#lanes.find(({ messages }) => messages.size > 0)
+    if (lane === undefined) return undefined
+    const rest = (lane.messages.peek() as OutgoingMessage).payload.length - lane.offset
+    const size = RECORD_HEAD + Math.min(PIECE, rest)
+    // With nothing on its way something may always go, or a window smaller than a record would stop all.
+    return this.#inFlight === 0 || this.#inFlight + size <= this.#window ? lane : undefined
+  }
+
+  /** The next record of a lane's first message, which then counts as sent. */
+  #cut(lane: LaneQueue, message: OutgoingMessage, length: number): Record {
+    const end = lane.offset + length
+    const more = end < message.payload.length
+    const record: Record = {
+      type: message.type,
+      raw: message.raw,
+      more,
+      lane: LANES[message.lane],
+      payload: message.payload.subarray(lane.offset, end),
+    }
+    const size = RECORD_HEAD + length
+    this.#sent.push({
+      sequence: this.#nextSequence++,
+      record,
+      size,
+      settles: more ? undefined : message,
+      ephemeral: message.ephemeral,
+    })
+    this.#again = this.#sent.length
+    this.#inFlight += size
+    lane.offset = more ? end : 0
+    if (!more) lane.messages.dequeue()
+    return record
+  }
+
+  #lane(message: OutgoingMessage): LaneQueue {
+    return this.#lanes[LANES[message.lane]] as LaneQueue
+  }
+
+  #settle(message: OutgoingMessage, error?: TsunagiError): void {
+    this.#waitingBytes -= message.payload.length
+    this.#waitingMessages--
+    message.settle(error)
+  }
+}
