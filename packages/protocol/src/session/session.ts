@@ -225,14 +225,16 @@ export class Session {
     this.#frameBeingRead = { epoch: from.channel.epoch, counter }
     const settled = this.#outgoing.acknowledge(body.ack, body.window)
     if (settled === undefined) {
-      return this.#violation(new TsunagiError('SEQUENCE_ERROR', 'The peer acknowledged what was never sent to it.'))
+      this.#violation(new TsunagiError('SEQUENCE_ERROR', 'The peer acknowledged what was never sent to it.'))
+      return
     }
     if (settled > 0) this.#host.onDelivered(settled)
     if (body.resend) this.#outgoing.sendAgain()
     try {
       this.#incoming.take(body.first, body.records)
     } catch (cause) {
-      return this.#violation(toTsunagiError(cause, 'INVALID_FORMAT', 'A frame of the peer could not be read.'))
+      this.#violation(toTsunagiError(cause, 'INVALID_FORMAT', 'A frame of the peer could not be read.'))
+      return
     }
     if (isOver(this.#state)) return
     if (body.records.length > 0) this.#acknowledgeSoon(body.prompt, size)
