@@ -142,7 +142,10 @@ export class SecureChannel {
 
   #take(body: FrameBody, counter: number, size: number): void {
     if (this.#closed) return
-    if (counter <= this.#lastCounter) return this.#refuse(repeated())
+    if (counter <= this.#lastCounter) {
+      this.#refuse(repeated())
+      return
+    }
     this.#lastCounter = counter
     this.#events.frame(body, counter, size)
   }

@@ -38,6 +38,8 @@ export interface SessionHost {
   readonly clock: Clock
   readonly crypto: CryptoProvider
   readonly key: SigningKey
+  /** A verified frame came: page code of the other side lives. */
+  onHeard(): void
   onMessage(message: SessionMessage, size: number): void
   /** A message went to a link for the first time. */
   onSent(type: SessionType, size: number): void
@@ -222,6 +224,7 @@ export class Session {
       this.#previous.close()
       this.#previous = undefined
     }
+    this.#host.onHeard()
     this.#frameBeingRead = { epoch: from.channel.epoch, counter }
     const settled = this.#outgoing.acknowledge(body.ack, body.window)
     if (settled === undefined) {
