@@ -10,3 +10,7 @@ declare class AbortController {
   readonly signal: import('./api.ts').AbortSignal
   abort(reason?: unknown): void
 }
+declare class URL {
+  constructor(url: string)
+  readonly origin: string
+}

@@ -1,4 +1,4 @@
-/** The signaling wire for servers and test tools. */
+/** The signaling wire, for servers and test tools, and the peer's side of it. */
 export { isTsunagiError, TsunagiError } from '../errors.ts'
 export { fingerprintOf, peerIdOf } from '../identity/peer-id.ts'
 export { PROTOCOL } from '../limits.ts'
@@ -13,4 +13,10 @@ export {
 export type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 export { type Bytes, compareBytes, concat, equalBytes, fromUtf8, lengthPrefixed, utf8 } from '../wire/bytes.ts'
 export { openOpenFrame, sealOpenFrame, type VerifiedOpen } from '../wire/open-frame.ts'
+export {
+  type IntroductionKeys,
+  SignalingClient,
+  type SignalingClientOptions,
+  type SignalingRefusals,
+} from './client.ts'
 export { decodeSignaling, deriveMesh, encodeSignaling, type SignalingMessage, signalingProof } from './messages.ts'

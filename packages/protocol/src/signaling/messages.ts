@@ -76,6 +76,14 @@ export function signalingProof(
   )
 }
 
+/** Bytes a relay message adds to the frame in it: type, key, encapsulated key and tag (RFC 9180). */
+export const RELAY_OVERHEAD = KEY_END + 32 + 16
+
+/** HPKE `info` of a relayed frame: sealed for one recipient in one mesh, it opens only as the named sender's. */
+export function relayInfo(meshId: Uint8Array, sender: Uint8Array, recipient: Uint8Array): Bytes {
+  return lengthPrefixed(utf8(`tsunagi/${PROTOCOL.version}/signaling-relay`), meshId, sender, recipient)
+}
+
 export interface MeshKeys {
   /** What the server knows the mesh by, 32 bytes. */
   readonly meshId: Bytes

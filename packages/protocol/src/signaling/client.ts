@@ -1,0 +1,354 @@
+/** A peer's side of signaling (SPEC §10): proves its key, learns who is there, relays sealed frames, comes back. */
+import type { PeerStatus } from '../api.ts'
+import { isTsunagiError, TsunagiError } from '../errors.ts'
+import { peerIdOf } from '../identity/peer-id.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
+import { type IceServer, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
+import type { Clock, CryptoProvider, IntroductionKey, OpenSocket, SigningKey } from '../ports.ts'
+import { type Bytes, equalBytes } from '../wire/bytes.ts'
+import { Backoff } from './backoff.ts'
+import { Complaints } from './complaints.ts'
+import { Connection } from './connection.ts'
+import { Members } from './members.ts'
+import { type MeshKeys, RELAY_OVERHEAD, relayInfo, signalingProof } from './messages.ts'
+import { LONGEST_PRESENCE, openPresence, type Presence, sealPresence } from './presence.ts'
+
+/** What others seal to, and until when. */
+export interface IntroductionKeys {
+  readonly current: IntroductionKey
+  /** Milliseconds since 1970 by the client's clock. */
+  readonly notAfter: number
+  /** The key before: it still opens what was sealed by its record. */
+  readonly previous?: IntroductionKey
+}
+
+export interface SignalingClientOptions {
+  readonly clock: Clock
+  readonly crypto: CryptoProvider
+  readonly key: SigningKey
+  /** Asked before each join, at the latest when a key expires; gives a new one where the last has little time left. */
+  readonly introductionKeys: () => Promise<IntroductionKeys>
+  readonly mesh: MeshKeys
+  /** ws: or wss: address of the server. */
+  readonly url: string
+  readonly openSocket: OpenSocket
+  // None of these may throw. After close() only its own onStatus('closed') is called.
+  /** The status begins as `connecting`; called when it changes. */
+  readonly onStatus: (status: PeerStatus) => void
+  /**
+   * A peer is in the mesh, by a record it signed: `present` when we came, so the handshake is ours to start, or `joined`
+   * after us. Told again for a peer that is known already when it or we come back.
+   */
+  readonly onMember: (publicKey: Bytes, how: 'present' | 'joined') => void
+  /** The server says that a member left: only a hint, which nobody signed. */
+  readonly onLeft: (publicKey: Bytes) => void
+  /**
+   * A frame that was sealed to us in the name of `claimedSender`. Who sealed it, only the frame's own signature tells, and
+   * the server may bring it again: freshness is the handshake's to check.
+   */
+  readonly onFrame: (frame: Bytes, claimedSender: Bytes) => void
+  /** The server did not pass a frame on, because this member is not there; it no longer counts as one. */
+  readonly onUnknownPeer: (publicKey: Bytes) => void
+  /** SIGNALING_REFUSED when the server sent us away for good; else what went wrong, told once a minute for each cause. */
+  readonly onError: (error: TsunagiError) => void
+}
+
+/** What was refused, and how often. */
+export interface SignalingRefusals {
+  /** Messages of the server that could not be handled; each ended its socket. */
+  readonly messages: number
+  /** Presence records that were forged, foreign, out of time or rolled back. */
+  readonly records: number
+  /** Relayed frames that could not be opened, or for which there was no room. */
+  readonly frames: number
+}
+
+/** Why a give-up close code came and what helps. */
+const REFUSALS = new Map<number, string>([
+  [SIGNALING_CLOSE.invalidMessage, 'The signaling server could not read what this page sent. Reload the page.'],
+  [
+    SIGNALING_CLOSE.notProven,
+    'The signaling server did not accept the proof of this identity. Reload the page; if that does not help, the ' +
+      'server does not know the address it is reached by, which its operator can add to TSUNAGI_ORIGINS.',
+  ],
+  [SIGNALING_CLOSE.replaced, 'This identity joined from another tab or window, so it is no longer connected here.'],
+  [SIGNALING_CLOSE.wrongVersion, 'The signaling server speaks another version of the protocol. Reload the page.'],
+])
+const FIRST_GIVE_UP = 4100
+const LAST_GIVE_UP = 4199
+
+/** Of use from start() to close(). */
+export class SignalingClient {
+  readonly #options: SignalingClientOptions
+  readonly #clock: Clock
+  readonly #origin: string
+  readonly #members = new Members()
+  readonly #backoff: Backoff
+  readonly #complaints: Complaints
+  readonly #refused = { messages: 0, records: 0, frames: 0 }
+  #status: PeerStatus = 'connecting'
+  #connection: Connection | undefined
+  #cancelRetry: (() => void) | undefined
+  #cancelRenewal: (() => void) | undefined
+  #introduction: IntroductionKeys | undefined
+  #clockOffset = 0
+  #iceServers: readonly IceServer[] = []
+  #outbox: Promise<unknown> = Promise.resolve()
+  #outboxBytes = 0
+
+  /** @throws TypeError where `url` is no URL */
+  constructor(options: SignalingClientOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#origin = new URL(options.url).origin
+    this.#backoff = new Backoff(options.crypto.randomBytes)
+    this.#complaints = new Complaints(options.clock, options.onError)
+  }
+
+  get status(): PeerStatus {
+    return this.#status
+  }
+
+  /** Keys of those who are in the mesh, as far as the server told. */
+  get members(): readonly Bytes[] {
+    return this.#members.present
+  }
+
+  hasMember(publicKey: Uint8Array): boolean {
+    return this.#members.find(publicKey) !== undefined
+  }
+
+  /** As the latest welcome gave them. */
+  get iceServers(): readonly IceServer[] {
+    return this.#iceServers
+  }
+
+  get refused(): SignalingRefusals {
+    return { ...this.#refused }
+  }
+
+  /**
+   * Milliseconds since 1970: our clock as the server's challenge corrected it. A server that lies about the time can keep
+   * peers apart, which it can do anyway, and no more.
+   */
+  serverNow(): number {
+    return this.#clock.now() + this.#clockOffset
+  }
+
+  /** Call once. */
+  start(): void {
+    this.#connect()
+  }
+
+  /** The page woke or the network came back: tries again at once, or has an open socket show that it still lives. */
+  reconnectNow(): void {
+    this.#connection?.probe()
+    if (this.#cancelRetry === undefined) return
+    this.#cancelRetry()
+    this.#connect()
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#status === 'closed') return
+    this.#stop()
+    this.#setStatus('closed')
+  }
+
+  /**
+   * Seals a frame to a member and hands it to the server, in the order of the calls; that it arrived, only an answer tells.
+   * Rejects with UNKNOWN_PEER, SIGNALING_UNREACHABLE, QUEUE_FULL, MESSAGE_TOO_LARGE, or INVALID_FORMAT where the member's
+   * introduction key is none.
+   */
+  async relay(peer: Bytes, frame: Bytes): Promise<void> {
+    const connection = this.#connection
+    if (!connection?.isOnline) throw unreachable()
+    const presence = this.#members.find(peer)
+    if (presence === undefined || presence.notAfter <= this.serverNow()) {
+      throw new TsunagiError('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', { peer: peerIdOf(peer) })
+    }
+    const size = RELAY_OVERHEAD + frame.length
+    if (size > connection.maxMessage) {
+      throw new TsunagiError(
+        'MESSAGE_TOO_LARGE',
+        `A relayed frame of ${frame.length} bytes is more than the server takes (${connection.maxMessage}).`,
+      )
+    }
+    if (this.#outboxBytes + connection.bufferedAmount + size > LIMITS.maxSignalingQueue) {
+      throw new TsunagiError('QUEUE_FULL', 'Too much waits to leave for the signaling server.')
+    }
+    this.#outboxBytes += size
+    const turn = this.#outbox.then(() => this.#sealAndSend(connection, presence, frame))
+    const done = () => {
+      this.#outboxBytes -= size
+    }
+    this.#outbox = turn.then(done, done)
+    return turn
+  }
+
+  async #sealAndSend(connection: Connection, { publicKey, introductionKey }: Presence, frame: Bytes): Promise<void> {
+    const { crypto, key, mesh } = this.#options
+    const info = relayInfo(mesh.meshId, key.publicKey, publicKey)
+    const payload = await crypto.seal(introductionKey, info, frame)
+    if (!connection.isOnline) throw unreachable()
+    connection.send({ type: 'relay', publicKey, payload })
+  }
+
+  #connect(): void {
+    this.#cancelRetry = undefined
+    const connection = new Connection(this.#clock, {
+      challenge: (payload) => this.#join(payload),
+      welcome: (payload) => this.#welcome(connection, payload),
+      presence: (payload) => this.#presence(connection, payload),
+      relay: (sender, sealed) => this.#frame(connection, sender, sealed),
+      error: (payload) => this.#serverError(payload),
+      overflow: () => {
+        this.#refused.frames++
+        const why = 'More relayed frames came than this page can open; some were dropped.'
+        this.#complaints.make('overflow', new TsunagiError('QUEUE_FULL', why))
+      },
+      refused: (error) => {
+        this.#refused.messages++
+        this.#complaints.make('server', error)
+      },
+      ended: (code) => this.#ended(connection, code),
+    })
+    this.#connection = connection
+    connection.open(this.#options.openSocket, this.#options.url)
+  }
+
+  async #join({ challenge, time }: SignalingPayload<'challenge'>): Promise<SignalingPayload<'join'>> {
+    const { crypto, introductionKeys, key, mesh } = this.#options
+    this.#clockOffset = time - this.#clock.now()
+    this.#introduction = await introductionKeys()
+    const { current, notAfter } = this.#introduction
+    const presence = await sealPresence(crypto, key, mesh.meshId, {
+      introductionKey: current.publicKey,
+      timestamp: this.serverNow(),
+      notAfter: Math.min(notAfter + this.#clockOffset, this.serverNow() + LONGEST_PRESENCE),
+    })
+    const join = { origin: this.#origin, mesh_id: mesh.meshId, public_key: key.publicKey, presence }
+    return { version: PROTOCOL.version, ...join, signature: await key.sign(signalingProof(challenge, join)) }
+  }
+
+  async #welcome(connection: Connection, welcome: SignalingPayload<'welcome'>): Promise<void> {
+    this.#iceServers = welcome.ice_servers
+    this.#renewInTime(connection)
+    this.#setStatus('online')
+    const named: Bytes[] = []
+    for (const record of welcome.members) {
+      const member = await this.#meet(connection, record, 'present')
+      if (member !== undefined) named.push(member)
+    }
+    // The total counts us. Where the welcome names only some, nothing is known of the others.
+    if (connection.hasEnded || welcome.members.length + 1 < welcome.total) return
+    for (const member of this.#members.presentExcept(named)) this.#left(member)
+  }
+
+  /** A record cannot be replaced on an open socket, so a new introduction key comes with a new one. */
+  #renewInTime(connection: Connection): void {
+    const left = (this.#introduction?.notAfter ?? 0) - this.#clock.now()
+    this.#cancelRenewal = this.#clock.after(Math.min(left, PROTOCOL.introductionKeyLife), () => connection.drop())
+  }
+
+  async #presence(connection: Connection, presence: SignalingPayload<'presence'>): Promise<void> {
+    if (presence.event === 'left') this.#left(presence.public_key.slice())
+    else await this.#meet(connection, presence.presence, 'joined')
+  }
+
+  /** Verifies a record and tells of its peer. Answers its key where it is a member now. */
+  async #meet(connection: Connection, record: Bytes, how: 'present' | 'joined'): Promise<Bytes | undefined> {
+    const { crypto, key, mesh } = this.#options
+    let presence: Presence
+    try {
+      presence = await openPresence(crypto, record, mesh.meshId, this.serverNow())
+    } catch (error) {
+      if (!isTsunagiError(error)) throw error
+      this.#refused.records++
+      return undefined
+    }
+    const { publicKey } = presence
+    if (connection.hasEnded || equalBytes(publicKey, key.publicKey)) return undefined
+    if (!this.#members.join(presence)) {
+      this.#refused.records++
+      return undefined
+    }
+    const evicted = this.#members.evict()
+    if (evicted !== undefined) this.#options.onLeft(evicted)
+    this.#options.onMember(publicKey, how)
+    return publicKey
+  }
+
+  #left(publicKey: Bytes): void {
+    if (this.#members.leave(publicKey)) this.#options.onLeft(publicKey)
+  }
+
+  async #frame(connection: Connection, sender: Bytes, sealed: Bytes): Promise<void> {
+    const { key, mesh, onFrame } = this.#options
+    // A copy: the original is a view that would keep the whole message alive.
+    const claimedSender = sender.slice()
+    const frame = await this.#open(relayInfo(mesh.meshId, claimedSender, key.publicKey), sealed)
+    if (connection.hasEnded) return
+    if (frame !== undefined) return onFrame(frame, claimedSender)
+    this.#refused.frames++
+    const peer = peerIdOf(claimedSender)
+    const why = 'A relayed frame could not be opened: altered on its way, or sealed to a key this peer no longer has.'
+    this.#complaints.make(peer, new TsunagiError('DECRYPTION_FAILED', why, { peer }))
+  }
+
+  async #open(info: Bytes, sealed: Bytes): Promise<Bytes | undefined> {
+    for (const key of [this.#introduction?.current, this.#introduction?.previous]) {
+      try {
+        if (key !== undefined) return await key.open(info, sealed)
+      } catch (error) {
+        if (!isTsunagiError(error, 'DECRYPTION_FAILED')) throw error
+      }
+    }
+    return undefined
+  }
+
+  #serverError({ code, message, public_key }: SignalingPayload<'error'>): void {
+    if (code === 'UNKNOWN_PEER') {
+      const publicKey = public_key?.slice()
+      if (publicKey !== undefined && this.#members.leave(publicKey)) this.#options.onUnknownPeer(publicKey)
+      return
+    }
+    const why =
+      code === 'RATE_LIMITED'
+        ? 'The signaling server dropped messages of this peer: there were too many at once.'
+        : 'The signaling server did not take a message of this peer.'
+    // The server's own words are a stranger's: for the log, not for people.
+    this.#complaints.make(code, new TsunagiError(code, why, { cause: message }))
+  }
+
+  #ended(connection: Connection, code: number | undefined): void {
+    this.#stop()
+    if (code !== undefined && code >= FIRST_GIVE_UP && code <= LAST_GIVE_UP) {
+      const why = REFUSALS.get(code) ?? `The signaling server refused this peer (code ${code}).`
+      this.#setStatus('closed')
+      this.#options.onError(new TsunagiError('SIGNALING_REFUSED', why))
+      return
+    }
+    if (connection.age >= LIMITS.signalingStable) this.#backoff.reset()
+    this.#cancelRetry = this.#clock.after(this.#backoff.next(), () => this.#connect())
+    this.#setStatus('offline')
+  }
+
+  #stop(): void {
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
+    this.#cancelRenewal?.()
+    this.#connection?.close()
+    this.#connection = undefined
+  }
+
+  #setStatus(status: PeerStatus): void {
+    if (status === this.#status) return
+    this.#status = status
+    this.#options.onStatus(status)
+  }
+}
+
+function unreachable(): TsunagiError {
+  return new TsunagiError('SIGNALING_UNREACHABLE', 'The signaling server cannot be reached now.')
+}
