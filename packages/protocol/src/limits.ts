@@ -54,6 +54,11 @@ export const LIMITS = {
   /** Open frames a server-proven sender may have checked, per second and in a burst: before any curve operation. */
   openFrameRate: 20,
   openFrameBurst: 60,
+  /** Open frames that may wait to be checked, from all senders: 8 MiB at most. */
+  maxOpenFramesWaiting: 256,
+  /** Errors told to one sender before a session, per second and in a burst: each costs a signature. */
+  openErrorRate: 1,
+  openErrorBurst: 5,
   /** How long a nonce is remembered: longer than twice the clock skew. */
   nonceMemory: 300_000,
   /** Nonces remembered per sender and senders remembered: an attacker's memory is bounded, others' is not touched. */
@@ -74,6 +79,11 @@ export const LIMITS = {
   maxSequenceGap: 4_096,
   /** What is missing is asked for again after this long. */
   resendSpacing: 1_000,
+  /** Calls that may wait for a peer's session to be established, and how long they wait. */
+  maxWaitingForSession: 1_024,
+  connectPatience: 30_000,
+  /** A peer that was there first leaves the handshake to the one that came, this long. */
+  newcomerPatience: 5_000,
   /** A session without a link ends after this long. */
   suspendedMost: 30_000,
   /** A peer told that the session is closed has this long to close the link itself. */

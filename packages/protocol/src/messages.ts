@@ -50,14 +50,14 @@ export const openEnvelope = v.strictObject({
 })
 export type OpenEnvelope = v.InferOutput<typeof openEnvelope>
 
-/** What handshake_ack's `challenge_response` and `mac` cover, carried as bytes so that there is one encoding of it. */
+/** What the proof in a handshake_ack covers besides message 1, carried as bytes so that there is one encoding of it. */
 export const ackOffer = v.strictObject({
   ephemeral: key,
   new_challenge: bytes(32),
   version: text(8),
   suite: text(64),
-  initiator_fingerprint: digest,
-  responder_fingerprint: digest,
+  /** Of the certificate at the responder's end of the link, as `answer` states it. */
+  fingerprint: digest,
   answer: bytesUpTo(16_384),
   /** Number of the traffic keys that this handshake makes; no lower than any number of this session used before. */
   epoch,
@@ -72,6 +72,7 @@ export const openPayloads = {
     challenge: bytes(32),
     versions: v.pipe(v.array(text(8)), v.minLength(1), v.maxLength(8)),
     suites: v.pipe(v.array(text(64)), v.minLength(1), v.maxLength(8)),
+    /** Of the certificate at the initiator's end of the link, as `offer` states it. */
     fingerprint: digest,
     offer: bytesUpTo(16_384),
     /** The session the initiator would go on with, the next sequence number it expects, the lowest epoch it can use. */

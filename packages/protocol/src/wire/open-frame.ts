@@ -39,6 +39,7 @@ export type VerifiedOpen = {
     readonly frame: Bytes
   }
 }[OpenType]
+export type Verified<T extends OpenType> = Extract<VerifiedOpen, { readonly type: T }>
 
 function signedBytes(type: OpenType, envelope: Uint8Array): Bytes {
   return concat(utf8(`tsunagi/${PROTOCOL.version}/${type}\0`), envelope)

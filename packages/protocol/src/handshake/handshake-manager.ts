@@ -1,0 +1,231 @@
+/** Handshakes with all peers (SPEC §4): who may begin one, which of two goes on, and which frame belongs to which. */
+import { TsunagiError, toTsunagiError } from '../errors.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
+import { type Bytes, compareBytes, equalBytes } from '../wire/bytes.ts'
+import { Freshness } from '../wire/freshness.ts'
+import { openFrameType, openOpenFrame, type Verified, type VerifiedOpen } from '../wire/open-frame.ts'
+import { uuidV4 } from '../wire/uuid.ts'
+import { type HandshakeHost, sealFor, traceReceived, traceSent } from './host.ts'
+import { Initiator } from './initiator.ts'
+import { OpenFrameGate } from './open-frame-gate.ts'
+import { heard, told } from './refusal.ts'
+import { Responder } from './responder.ts'
+
+export class HandshakeManager {
+  readonly #host: HandshakeHost
+  readonly #gate: OpenFrameGate
+  readonly #freshness = new Freshness()
+  /** One handshake per peer, by its key. */
+  readonly #attempts = new Map<string, Initiator | Responder>()
+  /** Frames are checked one after the other: candidates must not overtake the handshake they belong to. */
+  #queue: Promise<void> = Promise.resolve()
+  #waiting = 0
+  #closed = false
+
+  constructor(host: HandshakeHost) {
+    this.#host = host
+    this.#gate = new OpenFrameGate(host.clock)
+  }
+
+  isUnderWay(peer: Bytes): boolean {
+    return this.#attempts.has(peer.toString())
+  }
+
+  /**
+   * Begins a handshake, with the session the host can resume where there is one. Does nothing while one with this peer
+   * is under way. The outcome comes by onEstablished or onFailed (RATE_LIMITED from inside this call).
+   * @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `peer` is this peer itself
+   */
+  sendHandshake(peer: Bytes): void {
+    if (this.#closed) throw new TsunagiError('PEER_CLOSED', 'This peer is closed.')
+    if (equalBytes(peer, this.#host.key.publicKey)) {
+      throw new TsunagiError('INVALID_ARGUMENT', 'A peer has no session with itself.')
+    }
+    if (this.isUnderWay(peer)) return
+    if (this.#attempts.size >= LIMITS.maxHalfOpen) {
+      this.#host.onFailed(peer, tooMany())
+      return
+    }
+    const id = uuidV4(this.#host.crypto.randomBytes(16))
+    const attempt: Initiator = new Initiator({
+      host: this.#host,
+      peer: peer.slice(),
+      id,
+      onOver: (error, tell) => this.#over(attempt, error, tell),
+    })
+    this.#attempts.set(peer.toString(), attempt)
+    attempt.sendHandshake()
+  }
+
+  /**
+   * Takes an open frame that came through signaling. What becomes of it is told by onOpenFrame.
+   * @param claimedSender the Ed25519 key that the server says sent it
+   */
+  handleOpenFrame(frame: Bytes, claimedSender: Bytes): void {
+    if (this.#closed) return
+    try {
+      this.#admit(frame, claimedSender)
+    } catch (error) {
+      traceReceived(this.#host, claimedSender, undefined, frame, unreadable(error))
+      return
+    }
+    this.#waiting++
+    this.#queue = this.#queue.then(async () => {
+      this.#waiting--
+      if (!this.#closed) await this.#receive(frame, claimedSender)
+    })
+  }
+
+  /** Ends all handshakes without a word; established channels stay. Idempotent. */
+  close(): void {
+    this.#closed = true
+    for (const attempt of [...this.#attempts.values()]) attempt.end()
+  }
+
+  /** All that can be refused without reading the frame. @throws TsunagiError */
+  #admit(frame: Bytes, sender: Bytes): void {
+    const type = openFrameType(frame)
+    if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'A frame before the session has an unknown type.')
+    if (frame.length > PROTOCOL.maxOpenFrame) {
+      throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame before the session has ${frame.length} bytes.`)
+    }
+    if (equalBytes(sender, this.#host.key.publicKey)) {
+      throw new TsunagiError('UNKNOWN_SENDER', 'A frame came back to its sender.')
+    }
+    this.#gate.admit(sender)
+    if (this.#waiting >= LIMITS.maxOpenFramesWaiting) throw tooMany()
+    if (type === 'handshake') this.#checkRoom(sender)
+  }
+
+  #checkRoom(peer: Bytes): void {
+    if (!this.isUnderWay(peer) && this.#attempts.size >= LIMITS.maxHalfOpen) throw tooMany()
+  }
+
+  async #receive(frame: Bytes, sender: Bytes): Promise<void> {
+    let verified: VerifiedOpen | undefined
+    let refused: TsunagiError | undefined
+    try {
+      verified = await this.#verify(frame, sender)
+      if (this.#closed) return
+      // An error answers a handshake by its random id, which no older frame can know; and its sender's clock may be what is wrong.
+      if (verified.type !== 'error') this.#freshness.take(verified.envelope, this.#host.serverNow())
+      this.#dispatch(verified)
+    } catch (error) {
+      refused = unreadable(error)
+      if (verified?.type === 'handshake') this.#sendError(sender, verified.envelope.session_id, refused)
+    }
+    traceReceived(this.#host, sender, verified?.envelope.session_id, frame, refused)
+  }
+
+  async #verify(frame: Bytes, sender: Bytes): Promise<VerifiedOpen> {
+    const verified = await openOpenFrame(this.#host.crypto, frame, this.#host.key.publicKey)
+    if (!equalBytes(verified.envelope.sender_id, sender)) {
+      throw new TsunagiError('UNKNOWN_SENDER', `A ${verified.type} came from another peer than the one that signed it.`)
+    }
+    return verified
+  }
+
+  #dispatch(verified: VerifiedOpen): void {
+    switch (verified.type) {
+      case 'handshake':
+        this.#handleHandshake(verified)
+        break
+      case 'handshake_ack':
+        this.#handleHandshakeAck(verified)
+        break
+      case 'link_candidates':
+        this.#handleCandidates(verified)
+        break
+      case 'error':
+        this.#handleError(verified)
+        break
+      case 'handshake_confirm':
+      case 'discovery':
+        throw new TsunagiError('INVALID_STATE', `A ${verified.type} does not come to a peer this way.`)
+    }
+  }
+
+  #handleHandshake(handshake: Verified<'handshake'>): void {
+    const { sender_id: peer, session_id: id, timestamp } = handshake.envelope
+    const current = this.#attempts.get(peer.toString())
+    const staysInitiator = current instanceof Initiator && compareBytes(this.#host.key.publicKey, peer) < 0
+    const isOlder = current instanceof Responder && timestamp < current.startedAt
+    if (staysInitiator || isOlder) {
+      throw new TsunagiError('HANDSHAKE_IN_PROGRESS', 'Another handshake with this peer goes on instead.')
+    }
+    this.#checkRoom(peer)
+    const attempt: Responder = new Responder({
+      host: this.#host,
+      peer,
+      id,
+      handshake,
+      verify: (frame) => this.#verifyFresh(frame, peer),
+      onOver: (error, tell) => this.#over(attempt, error, tell),
+    })
+    current?.end()
+    this.#attempts.set(peer.toString(), attempt)
+    attempt.sendHandshakeAck()
+  }
+
+  #handleHandshakeAck(ack: Verified<'handshake_ack'>): void {
+    const attempt = this.#attemptOf(ack)
+    if (!(attempt instanceof Initiator)) {
+      throw new TsunagiError('SESSION_NOT_FOUND', 'A peer answered a handshake that this side does not wait for.')
+    }
+    attempt.handleHandshakeAck(ack)
+  }
+
+  /** They come late where the link opened without them; then they are of no use and no fault. */
+  #handleCandidates(candidates: Verified<'link_candidates'>): void {
+    this.#attemptOf(candidates)?.addCandidates(candidates.payload.candidates)
+  }
+
+  #handleError(error: Verified<'error'>): void {
+    this.#attemptOf(error)?.end(heard(error.payload))
+  }
+
+  #attemptOf({ envelope }: VerifiedOpen): Initiator | Responder | undefined {
+    const attempt = this.#attempts.get(envelope.sender_id.toString())
+    return attempt && equalBytes(attempt.id, envelope.session_id) ? attempt : undefined
+  }
+
+  async #verifyFresh(frame: Bytes, sender: Bytes): Promise<VerifiedOpen> {
+    const verified = await this.#verify(frame, sender)
+    this.#freshness.take(verified.envelope, this.#host.serverNow())
+    return verified
+  }
+
+  #over(attempt: Initiator | Responder, error: TsunagiError | undefined, tell: boolean): void {
+    const name = attempt.peer.toString()
+    if (this.#attempts.get(name) === attempt) this.#attempts.delete(name)
+    if (!error || this.#closed) return
+    if (tell) this.#sendError(attempt.peer, attempt.id, error)
+    this.#host.onFailed(attempt.peer, error)
+  }
+
+  /** Only to a peer whose signature was verified, or to one this side chose to begin with. */
+  #sendError(peer: Bytes, id: Bytes, error: TsunagiError): void {
+    const payload = told(error)
+    if (!payload || !this.#gate.mayTell(peer)) return
+    sealFor(this.#host, 'error', peer, id, payload).then(
+      (frame) => {
+        if (this.#closed) return
+        traceSent(this.#host, peer, id, frame)
+        this.#host.sendOpen(peer, frame)
+      },
+      () => {
+        // A key that cannot sign fails every handshake, which says so itself; this word is a courtesy.
+      },
+    )
+  }
+}
+
+function tooMany(): TsunagiError {
+  return new TsunagiError('RATE_LIMITED', 'Too many handshakes are under way; try again in a few seconds.', {
+    retryAfter: LIMITS.handshakeTimeout,
+  })
+}
+
+function unreadable(cause: unknown): TsunagiError {
+  return toTsunagiError(cause, 'INVALID_FORMAT', 'A frame before the session could not be read.')
+}

@@ -1,0 +1,77 @@
+/** What the handshake is given by the peer it works for, and how it uses it. */
+import { type TsunagiError, toTsunagiError } from '../errors.ts'
+import type { LinkEvents, LinkTransport } from '../links/link.ts'
+import type { IceServer, OpenPayload, OpenType } from '../messages.ts'
+import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
+import type { Bytes } from '../wire/bytes.ts'
+import { openFrameType, sealOpenFrame } from '../wire/open-frame.ts'
+import type { Channel, Resumption } from './channel.ts'
+
+/** One open frame, for people to look at. */
+export interface OpenFrameTrace {
+  readonly direction: 'out' | 'in'
+  /** Incoming: the sender that the server or the link names, whether or not the frame proved it. */
+  readonly peer: Bytes
+  readonly type: OpenType | undefined
+  /** The handshake the frame belongs to; undefined where it was not verified. */
+  readonly session: Bytes | undefined
+  readonly size: number
+  /** Why an incoming frame was refused; undefined where it was taken. */
+  readonly refused: TsunagiError | undefined
+}
+
+/** Nothing here may throw. */
+export interface HandshakeHost {
+  readonly clock: Clock
+  readonly crypto: CryptoProvider
+  /** This peer's identity. */
+  readonly key: SigningKey
+  /** 32 bytes, or empty where the mesh has none. */
+  readonly meshSecret: Bytes
+  readonly transport: LinkTransport
+  iceServers(): readonly IceServer[]
+  /** Milliseconds since 1970 by this clock, corrected by the server's. */
+  serverNow(): number
+  /** Takes messages 1 and 2, candidates and errors to a peer without a session; they should arrive in this order. */
+  sendOpen(peer: Bytes, frame: Bytes): void
+  /** What there is to go on with at this moment. */
+  resumable(peer: Bytes): Resumption | undefined
+  /** Called once for a handshake that succeeds; the link's events go to what it returns, also those from before. */
+  onEstablished(channel: Channel): LinkEvents
+  /** Called once for a handshake that fails, whichever side began it; not for one that gives way to another, nor after close(). */
+  onFailed(peer: Bytes, error: TsunagiError): void
+  /** Called for each open frame sent, taken or refused. */
+  onOpenFrame?(trace: OpenFrameTrace): void
+}
+
+/** @param session the id of the handshake */
+export function sealFor<T extends OpenType>(
+  host: HandshakeHost,
+  type: T,
+  recipient: Bytes,
+  session: Bytes,
+  payload: OpenPayload<T>,
+): Promise<Bytes> {
+  const timestamp = Math.round(host.serverNow())
+  return sealOpenFrame(host.crypto, host.key, { type, recipient, session, timestamp, payload })
+}
+
+export function traceSent(host: HandshakeHost, peer: Bytes, session: Bytes, frame: Bytes): void {
+  const type = openFrameType(frame)
+  host.onOpenFrame?.({ direction: 'out', peer, type, session, size: frame.length, refused: undefined })
+}
+
+export function traceReceived(
+  host: HandshakeHost,
+  peer: Bytes,
+  session: Bytes | undefined,
+  frame: Bytes,
+  refused?: TsunagiError,
+): void {
+  host.onOpenFrame?.({ direction: 'in', peer, type: openFrameType(frame), session, size: frame.length, refused })
+}
+
+/** What is thrown by a part that should not throw, such as the provider of cryptography. */
+export function brokeOff(cause: unknown): TsunagiError {
+  return toTsunagiError(cause, 'INVALID_STATE', 'The handshake broke off by a fault on this side.')
+}

@@ -1,0 +1,51 @@
+/** From the agreed secret to the keys in use (SPEC §4.4): HKDF-SHA256 with the transcript hash as salt. */
+import { PROTOCOL } from '../limits.ts'
+import type { CryptoProvider, EphemeralKey, TrafficKey } from '../ports.ts'
+import { type Bytes, lengthPrefixed, utf8 } from '../wire/bytes.ts'
+import type { Role } from './transcript.ts'
+
+/** The one suite there is; a message names it so that a later one cannot be taken for it. */
+export const SUITE = 'Ed25519-X25519-HKDF-SHA256-AES-256-GCM'
+
+/** What a key is for: to prove that its owner has it, or to encrypt what its owner sends. */
+type Purpose = 'confirm' | 'traffic'
+
+const KEY_LENGTH = 32
+
+export class KeySchedule {
+  readonly #crypto: CryptoProvider
+  readonly #secret: Bytes
+
+  private constructor(crypto: CryptoProvider, secret: Bytes) {
+    this.#crypto = crypto
+    this.#secret = secret
+  }
+
+  /**
+   * @param meshSecret empty where the mesh has none
+   * @throws TsunagiError INVALID_FORMAT where `theirs` is no key, or one of small order
+   */
+  static async agree(
+    crypto: CryptoProvider,
+    ours: EphemeralKey,
+    theirs: Bytes,
+    meshSecret: Bytes,
+  ): Promise<KeySchedule> {
+    return new KeySchedule(crypto, lengthPrefixed(await ours.agree(theirs), meshSecret))
+  }
+
+  /** Key of the MAC by which `owner` proves that it has the agreed secret and the mesh's. */
+  confirmKey(owner: Role, transcriptHash: Bytes): Promise<Bytes> {
+    return this.#derive('confirm', owner, transcriptHash)
+  }
+
+  /** Key of everything that `sender` sends. */
+  async trafficKey(sender: Role, transcriptHash: Bytes): Promise<TrafficKey> {
+    return this.#crypto.trafficKey(await this.#derive('traffic', sender, transcriptHash))
+  }
+
+  #derive(purpose: Purpose, role: Role, transcriptHash: Bytes): Promise<Bytes> {
+    const label = utf8(`tsunagi/${PROTOCOL.version}/${purpose}/${role}`)
+    return this.#crypto.hkdf(this.#secret, transcriptHash, label, KEY_LENGTH)
+  }
+}

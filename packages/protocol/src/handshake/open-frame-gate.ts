@@ -1,0 +1,71 @@
+/** Bounds what strangers can have checked, before any curve operation (SPEC §3.2). */
+import { TsunagiError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import type { Clock } from '../ports.ts'
+import type { Bytes } from '../wire/bytes.ts'
+
+interface Sender {
+  readonly frames: TokenBucket
+  readonly errors: TokenBucket
+}
+
+export class OpenFrameGate {
+  readonly #clock: Clock
+  /** The least recently heard goes first: one that floods stays, and with it its empty bucket. */
+  readonly #senders = new Map<string, Sender>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** @param sender as the server names it, which has proven it to the server only @throws TsunagiError RATE_LIMITED */
+  admit(sender: Bytes): void {
+    if (this.#sender(sender).frames.take(this.#clock.now())) return
+    throw new TsunagiError('RATE_LIMITED', 'A peer sends frames faster than allowed before a session.', {
+      retryAfter: 1_000 / LIMITS.openFrameRate,
+    })
+  }
+
+  /** Whether one more error may be told to this sender. */
+  mayTell(sender: Bytes): boolean {
+    return this.#sender(sender).errors.take(this.#clock.now())
+  }
+
+  #sender(key: Bytes): Sender {
+    const name = key.toString()
+    const now = this.#clock.now()
+    const sender = this.#senders.get(name) ?? {
+      frames: new TokenBucket(LIMITS.openFrameRate, LIMITS.openFrameBurst, now),
+      errors: new TokenBucket(LIMITS.openErrorRate, LIMITS.openErrorBurst, now),
+    }
+    this.#senders.delete(name)
+    this.#senders.set(name, sender)
+    if (this.#senders.size > LIMITS.maxNonceSenders) this.#senders.delete(this.#senders.keys().next().value as string)
+    return sender
+  }
+}
+
+/** Grants `rate` a second on average and `burst` at once. */
+class TokenBucket {
+  readonly #rate: number
+  readonly #burst: number
+  #level: number
+  #filledAt: number
+
+  constructor(rate: number, burst: number, now: number) {
+    this.#rate = rate
+    this.#burst = burst
+    this.#level = burst
+    this.#filledAt = now
+  }
+
+  take(now: number): boolean {
+    // A clock that was set back must not take away what is there.
+    const elapsed = Math.max(0, now - this.#filledAt)
+    this.#filledAt = now
+    this.#level = Math.min(this.#burst, this.#level + (elapsed / 1_000) * this.#rate)
+    if (this.#level < 1) return false
+    this.#level -= 1
+    return true
+  }
+}
