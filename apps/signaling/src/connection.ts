@@ -48,7 +48,7 @@ const CLOSE_REASONS: Record<CloseKind, string> = {
   goingAway: 'The server is stopping.',
   overloaded: 'The server cannot take this peer now.',
   tooSlow: 'Too much is waiting to be read.',
-  silent: 'Nothing was heard for too long.',
+  silent: 'What had to come did not come in time.',
   rateLimited: 'Too many messages, for too long.',
   invalidMessage: 'Not a message of this protocol.',
   notProven: 'No key was proved.',
@@ -79,7 +79,8 @@ export class Connection {
     this.#bytes = new TokenBucket(limits.byteRate, limits.byteBurst, clock)
     this.#drops = new TokenBucket(limits.maxDropped / 60, limits.maxDropped, clock)
     this.#heardAt = clock.now()
-    this.#cancelTimer = clock.after(limits.proofDeadline, () => this.close('notProven'))
+    // A slow line is no reason to stay away, so this is not the code of a proof that failed.
+    this.#cancelTimer = clock.after(limits.proofDeadline, () => this.close('silent'))
 
     socket.on('message', (data, isBinary) => this.#receive(data as Buffer<ArrayBuffer>, isBinary))
     socket.on('ping', (data) => this.#admit(data.length))
@@ -126,30 +127,32 @@ export class Connection {
 
   #receive(data: Buffer<ArrayBuffer>, isBinary: boolean): void {
     if (!this.#admit(data.length)) return
-    if (!isBinary) return this.#refuse('INVALID_FORMAT', 'Signaling messages are binary.', 'invalidMessage')
-    let message: SignalingMessage
     try {
-      message = decodeSignaling(data)
+      if (!isBinary) throw new TsunagiError('INVALID_FORMAT', 'Signaling messages are binary.')
+      this.#handle(decodeSignaling(data))
     } catch (error) {
-      if (!(error instanceof TsunagiError)) throw error
-      return this.#refuse('INVALID_FORMAT', error.message, 'invalidMessage')
+      if (error instanceof TsunagiError) this.#refuse('INVALID_FORMAT', error.message, 'invalidMessage')
+      else this.#fail(error)
     }
+  }
+
+  #handle(message: SignalingMessage): void {
     if (message.type !== 'join' && message.type !== 'relay' && message.type !== 'ping') {
-      return this.#refuse('INVALID_FORMAT', `A peer does not send ${message.type}.`, 'invalidMessage')
+      throw new TsunagiError('INVALID_FORMAT', `A peer does not send ${message.type}.`)
     }
     if (!ACCEPTED[this.#state][message.type]) {
-      return this.#answer('INVALID_STATE', `No ${message.type} is taken while this socket is ${this.#state}.`)
+      this.#answer('INVALID_STATE', `No ${message.type} is taken while this socket is ${this.#state}.`)
+      return
     }
     switch (message.type) {
       case 'ping':
-        return this.#send({ type: 'pong', payload: message.payload })
+        this.#send({ type: 'pong', payload: message.payload })
+        break
       case 'relay':
-        return this.#relay(data, message.publicKey)
+        this.#relay(message.publicKey, message.payload)
+        break
       case 'join':
-        this.#join(message.payload).catch((error: unknown) => {
-          this.#host.log.error({ err: error }, 'a join could not be checked')
-          this.close('overloaded')
-        })
+        this.#join(message.payload).catch((error: unknown) => this.#fail(error))
     }
   }
 
@@ -160,9 +163,9 @@ export class Connection {
       await verifyJoin(crypto, join, { challenge: this.#challenge, origins, now: clock.now() })
     } catch (error) {
       if (!(error instanceof TsunagiError)) throw error
-      return error.code === 'INVALID_VERSION'
-        ? this.#refuse('INVALID_VERSION', error.message, 'wrongVersion')
-        : this.#refuse('INVALID_SIGNATURE', error.message, 'notProven')
+      if (error.code === 'INVALID_VERSION') this.#refuse('INVALID_VERSION', error.message, 'wrongVersion')
+      else this.#refuse('INVALID_SIGNATURE', error.message, 'notProven')
+      return
     }
     if (!this.#is('proving')) return
 
@@ -174,7 +177,10 @@ export class Connection {
       send: (message) => this.#sendBytes(message),
       replaced: () => this.close('replaced'),
     }
-    if (!mesh.join(member)) return this.close('overloaded')
+    if (!mesh.join(member)) {
+      this.close('overloaded')
+      return
+    }
     this.#seat = { mesh, member }
     this.#state = 'proven'
     this.#proven()
@@ -186,25 +192,34 @@ export class Connection {
     this.#keepAlive()
   }
 
-  /** The sender's key takes the place of the addressee's; the bytes go on as they came. */
-  #relay(message: Buffer<ArrayBuffer>, addressee: Bytes): void {
+  /**
+   * The sender's key takes the place of the addressee's. A new message, since a view into what was read would keep all
+   * that was read with it for as long as a slow reader leaves it waiting.
+   */
+  #relay(addressee: Bytes, payload: Bytes): void {
     if (this.#seat === undefined) return
     const { mesh, member } = this.#seat
     const target = mesh.member(addressee)
-    if (target === undefined) {
-      return this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
-    }
-    addressee.set(member.publicKey)
-    target.send(message)
+    if (target) target.send(encodeSignaling({ type: 'relay', publicKey: member.publicKey, payload }))
+    else this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
   }
 
   /** Pings again and again, and closes the socket once it has been silent for too long. */
   #keepAlive(): void {
     const { clock, limits } = this.#host
     const silentFor = clock.now() - this.#heardAt
-    if (silentFor >= limits.silence) return this.close('silent')
+    if (silentFor >= limits.silence) {
+      this.close('silent')
+      return
+    }
     this.#socket.ping()
     this.#cancelTimer = clock.after(Math.min(limits.pingInterval, limits.silence - silentFor), () => this.#keepAlive())
+  }
+
+  /** A fault of this server ends the one socket that met it. */
+  #fail(error: unknown): void {
+    this.#host.log.error({ err: error }, 'a message could not be handled')
+    this.close('overloaded')
   }
 
   #refuse(code: ErrorPayload['code'], message: string, kind: CloseKind): void {
@@ -223,8 +238,8 @@ export class Connection {
 
   #sendBytes(message: Uint8Array): void {
     if (this.#state === 'closed') return
-    if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) return this.close('tooSlow')
-    this.#socket.send(message)
+    if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) this.close('tooSlow')
+    else this.#socket.send(message)
   }
 
   /** Asks anew: while a promise was awaited the socket may have closed. */

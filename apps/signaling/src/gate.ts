@@ -1,7 +1,7 @@
 /** Who gets in: decided at the HTTP upgrade, before a socket exists, and undone when the server stops. */
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { pathOf } from './http.ts'
 
@@ -20,7 +20,8 @@ export class Gate {
   constructor(host: ConnectionHost) {
     const { limits } = host
     this.#host = host
-    this.#upgrades = new WebSocketServer({
+    // Its types do not know closeTimeout.
+    const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
       // Measured: 240 KB a socket with compression, 8 without.
@@ -29,7 +30,8 @@ export class Gate {
       maxFragments: limits.maxFragments,
       maxBufferedChunks: limits.maxChunks,
       closeTimeout: limits.closeTimeout,
-    })
+    }
+    this.#upgrades = new WebSocketServer(options)
   }
 
   get isOpen(): boolean {

@@ -40,7 +40,7 @@ export function httpHandler({ ready, webApp }: HttpOptions): HttpHandler {
   if (webApp !== undefined && !existsSync(join(webApp, 'index.html'))) {
     throw new TsunagiError(
       'INVALID_ARGUMENT',
-      `There is no built web app in ${webApp}: build it with "npx pnpm build", or name another place in TSUNAGI_WEB_APP.`,
+      `There is no built web app in ${webApp}: build it with "npx --yes pnpm build", or name another place in TSUNAGI_WEB_APP.`,
     )
   }
   return (request, response) => {

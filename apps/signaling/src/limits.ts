@@ -22,7 +22,7 @@ const limitsSchema = v.pipe(
     proofDeadline: between(1, DAY, 5_000),
     /** Members of one mesh: each join and leave is told to all of them. */
     maxMembers: between(1, 100_000, 1_024),
-    /** Members named in a welcome. A record has about 430 bytes, so this many fit in one message of PROTOCOL.maxSignaling. */
+    /** Members named in a welcome. The most still fit, with some ICE servers, in one message of PROTOCOL.maxSignaling. */
     sampleSize: between(0, 128, 64),
     /** One message. The protocol's own figure is the most, since no peer takes a larger one. */
     maxMessage: between(1 * KiB, PROTOCOL.maxSignaling, PROTOCOL.maxSignaling),
@@ -49,8 +49,12 @@ const limitsSchema = v.pipe(
      * its buffer no longer, and a stopping server ends within it: below the 10 s after which service managers kill.
      */
     closeTimeout: between(1, DAY, 5_000),
+    /** Connections for plain HTTP, beside the sockets: one serves a page, an attacker opens as many as there are. */
+    maxRequests: between(1, 1_000_000, 1_000),
     /** An HTTP request's header must be complete within this time: connections that never ask anything end. */
     requestDeadline: between(1, DAY, 5_000),
+    /** An HTTP connection on which nothing moves for this long is cut: a file nobody reads is not held open. */
+    requestSilence: between(1, DAY, 30_000),
   }),
   v.check((limits) => limits.silence > limits.pingInterval, 'silence must be longer than pingInterval'),
   v.check((limits) => limits.byteBurst >= limits.maxMessage, 'byteBurst must be at least maxMessage'),

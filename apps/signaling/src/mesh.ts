@@ -122,5 +122,5 @@ export class Mesh {
 
 /** 32 bytes as text with a character for each, since a Map compares arrays by identity. */
 function mapKey(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }

@@ -9,6 +9,15 @@ export function originsAt(host: string, port: number): string[] {
   return ownHosts(host).map((name) => new URL(`ws://${name}:${port}`).origin)
 }
 
+/** @throws TsunagiError INVALID_ARGUMENT where no browser could be sent there, as to an IPv6 address with a zone */
+export function checkHost(host: string): string {
+  if (URL.canParse(`http://${inUrl(host)}`)) return host
+  throw new TsunagiError(
+    'INVALID_ARGUMENT',
+    `HOST is "${host}", but must be a host name or an IP address, such as 127.0.0.1 or 0.0.0.0.`,
+  )
+}
+
 /**
  * @param origins by which people reach the server where something stands before it, such as `wss://mesh.example`
  * @throws TsunagiError INVALID_ARGUMENT where one is not the origin of a WebSocket address

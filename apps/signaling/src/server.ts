@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createCryptoProvider } from '@tsunagi/protocol/crypto'
 import {
+  type Bytes,
   type Clock,
   type CryptoProvider,
   decodeSignaling,
@@ -16,8 +17,11 @@ import { Gate } from './gate.ts'
 import { httpHandler } from './http.ts'
 import { checkLimits, type SignalingLimits } from './limits.ts'
 import { Meshes } from './mesh.ts'
-import { checkOrigins, originsAt, pageAddress } from './origins.ts'
+import { checkHost, checkOrigins, originsAt, pageAddress } from './origins.ts'
 import { systemClock } from './system-clock.ts'
+
+/** A presence record: its fields have fixed lengths, so it is never longer. */
+const PRESENCE_SIZE = 448
 
 export interface SignalingServerOptions {
   /** 0 takes any that is free. Default 8787. */
@@ -50,9 +54,10 @@ export interface SignalingServer {
 
 /** @throws TsunagiError INVALID_ARGUMENT with a sentence about the option that cannot be or the port that cannot be had */
 export async function createSignalingServer(options: SignalingServerOptions = {}): Promise<SignalingServer> {
-  const { host = '127.0.0.1', port = 8787, clock = systemClock, log = pino({ enabled: false }) } = options
+  const { port = 8787, clock = systemClock, log = pino({ enabled: false }) } = options
+  const host = checkHost(options.host ?? '127.0.0.1')
   const limits = checkLimits(options.limits ?? {})
-  const iceServers = checkIceServers(options.iceServers ?? [])
+  const iceServers = checkIceServers(options.iceServers ?? [], limits.sampleSize)
   const furtherOrigins = checkOrigins(options.origins ?? [])
   const crypto = options.crypto ?? (await createCryptoProvider())
 
@@ -66,8 +71,12 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
     },
     httpHandler({ ready: () => gate.isOpen, webApp: options.webApp }),
   )
+  http.maxConnections = limits.maxConnections + limits.maxRequests
+  http.timeout = limits.requestSilence
   http.on('upgrade', (request, socket, head) => gate.upgrade(request, socket, head))
   const taken = await listen(http, host, port)
+  // As when the process is out of files: those who are connected stay.
+  http.on('error', ({ code }: NodeJS.ErrnoException) => log.error({ code }, 'a connection could not be taken'))
   for (const origin of originsAt(host, taken)) origins.add(origin)
   log.info({ port: taken }, 'listening')
 
@@ -110,14 +119,15 @@ async function listen(http: Server, host: string, port: number): Promise<number>
 }
 
 /** By the protocol's own schema: what a peer would refuse in a welcome stops the server before there is one. */
-function checkIceServers(iceServers: readonly IceServer[]): IceServer[] {
-  const payload = { members: [], total: 0, ice_servers: [...iceServers] }
+function checkIceServers(iceServers: readonly IceServer[], sampleSize: number): IceServer[] {
+  const members = new Array<Bytes>(sampleSize).fill(new Uint8Array(PRESENCE_SIZE))
+  const payload = { members, total: sampleSize, ice_servers: [...iceServers] }
   try {
     decodeSignaling(encodeSignaling({ type: 'welcome', payload }))
   } catch (cause) {
     throw new TsunagiError(
       'INVALID_ARGUMENT',
-      'The ICE servers (TSUNAGI_ICE_SERVERS) must be a list of at most 16 like {"urls": ["stun:stun.example:3478"]}.',
+      'The ICE servers (TSUNAGI_ICE_SERVERS) must be at most 16 like {"urls": ["stun:stun.example:3478"]}, short enough for one welcome.',
       { cause },
     )
   }
