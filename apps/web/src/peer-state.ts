@@ -21,7 +21,7 @@ export function healthOf(peer: PeerInfo): Shown {
 
 export function sessionWord(peer: PeerInfo): string {
   if (peer.session === undefined) return 'none yet'
-  return peer.session.state === 'handshaking' ? 'proving' : peer.session.state
+  return peer.session.state
 }
 
 /** How the line to a peer is drawn, and what is written on it. */

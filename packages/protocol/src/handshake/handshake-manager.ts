@@ -76,6 +76,11 @@ export class HandshakeManager {
     })
   }
 
+  /** A frame for `peer` could not be sent: its handshake would only run into its time-out. */
+  unreachable(peer: Bytes, error: TsunagiError): void {
+    this.#attempts.get(peer.toString())?.end(error)
+  }
+
   /** Ends all handshakes without a word; established channels stay. Idempotent. */
   close(): void {
     this.#closed = true

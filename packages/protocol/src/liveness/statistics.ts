@@ -71,6 +71,11 @@ export class PeerCounters {
     this.#lastError = { code: error.code, message: error.message, at: now }
   }
 
+  /** The peer says that something of ours was wrong. @param now milliseconds since 1970 */
+  told(error: { readonly code: string; readonly message: string }, now: number): void {
+    this.#lastError = { code: error.code, message: error.message, at: now }
+  }
+
   snapshot(): PeerStatistics {
     return {
       messagesSent: this.#messagesSent,

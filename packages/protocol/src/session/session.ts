@@ -85,6 +85,8 @@ export class Session {
   /** Replaced, and closed when the other side is seen to use the new one. */
   #previous: SecureChannel | undefined
   #nextEpoch = 1
+  /** What the other side had acknowledged before the current channel; whoever has less has lost its state. */
+  #leastAck = 1
   #since: number | undefined
   #received = 0
   #pumpDue = false
@@ -147,16 +149,12 @@ export class Session {
     this.#outgoing.dropEphemeral()
     this.#outgoing.sendAgain()
     this.#incoming.dropEarly()
-    if (channel.resumedFrom !== undefined) {
-      const known =
-        channel.resumedFrom >= this.#outgoing.unacknowledged &&
-        this.#outgoing.acknowledge(channel.resumedFrom, LIMITS.receiveWindow) !== undefined
-      if (!known) {
-        this.#violation(
-          new TsunagiError('SEQUENCE_ERROR', 'The peer goes on from a message that it had not reached, or had passed.'),
-        )
-        return secured.linkEvents
-      }
+    // What the other side had when it offered to go on; it may have acknowledged more since.
+    const settled = this.#outgoing.acknowledge(channel.resumedFrom ?? 1, LIMITS.receiveWindow)
+    this.#leastAck = this.#outgoing.unacknowledged
+    if (settled === undefined) {
+      this.#violation(wentElsewhere())
+      return secured.linkEvents
     }
     this.#move('attach')
     this.#ackDue = true
@@ -223,6 +221,10 @@ export class Session {
     if (from === this.#current && this.#previous !== undefined) {
       this.#previous.close()
       this.#previous = undefined
+    }
+    if (from === this.#current && body.ack < this.#leastAck) {
+      void this.close(wentElsewhere())
+      return
     }
     this.#host.onHeard()
     this.#frameBeingRead = { epoch: from.channel.epoch, counter }
@@ -406,6 +408,10 @@ export class Session {
     this.#state = state
     if (changed) this.#host.onState(state, error)
   }
+}
+
+function wentElsewhere(): TsunagiError {
+  return new TsunagiError('SESSION_NOT_FOUND', 'The peer goes on from another place than the session had reached.')
 }
 
 /** @throws TsunagiError INVALID_FORMAT, MISSING_FIELDS, MESSAGE_TOO_LARGE */

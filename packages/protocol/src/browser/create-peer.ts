@@ -1,0 +1,123 @@
+/** A peer in this tab: the core with the browser's keys, storage, sockets, links and clock. */
+import type { Peer, PeerOptions } from '../api.ts'
+import { createCryptoProvider } from '../crypto/index.ts'
+import type { StorableCrypto } from '../crypto/stored-key.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
+import { PeerService } from '../peer.ts'
+import { checkPeerOptions } from '../peers/options.ts'
+import { deriveMesh } from '../signaling/messages.ts'
+import { type Database, openDatabase } from './database.ts'
+import { type Identity, loadIdentity } from './identity.ts'
+import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
+import { openWebSocket } from './web-socket.ts'
+import { createWebRtcTransport } from './webrtc-link.ts'
+import { createWorkerClock } from './worker-clock.ts'
+
+/** An introduction key with less time left than this is followed by the next one at a join. */
+const RENEW_BEFORE = 3_600_000
+
+/**
+ * Makes the peer of this tab and starts to join the mesh; `status` tells when signaling knows it. The identity is that of
+ * the first slot no other tab holds: kept in IndexedDB, or for as long as the page where the browser keeps nothing, which
+ * an `error` event with STORAGE_FAILED then tells.
+ * @throws TsunagiError INVALID_ARGUMENT, NOT_SUPPORTED where the browser lacks something, SLOT_UNAVAILABLE, INVALID_FORMAT
+ * where the stored identity is damaged
+ */
+export async function createPeer(options: PeerOptions): Promise<Peer> {
+  const { signaling, mesh, secret, name } = checkPeerOptions(options)
+  requireBrowser()
+  const slot = await takeIdentitySlot()
+  try {
+    return await startPeer(slot, { signaling, mesh, name, ...(secret !== undefined && { secret }) })
+  } catch (cause) {
+    slot.release()
+    throw toTsunagiError(cause, 'NOT_SUPPORTED', 'This browser could not make a peer; use a current one.')
+  }
+}
+
+async function startPeer(
+  slot: IdentitySlot,
+  options: Required<Pick<PeerOptions, 'name'>> & PeerOptions,
+): Promise<Peer> {
+  const problems: TsunagiError[] = []
+  let report = (error: TsunagiError): void => {
+    problems.push(error)
+  }
+  const crypto = await createCryptoProvider()
+  const [database, meshKeys] = await Promise.all([
+    openStore((error) => report(error)),
+    deriveMesh(crypto, options.mesh, options.secret),
+  ])
+  const identity = await loadIdentity(database, slot.number, crypto, Date.now())
+  if (identity.storageFailure !== undefined) report(identity.storageFailure)
+
+  const clock = createWorkerClock()
+  const awake = new AbortController()
+  const peer = new PeerService({
+    clock,
+    crypto,
+    key: identity.signingKey,
+    introductionKeys: introductionKeysOf(identity, database, slot, crypto, (error) => report(error)),
+    meshName: options.mesh,
+    mesh: meshKeys,
+    name: options.name,
+    signaling: options.signaling,
+    openSocket: openWebSocket,
+    transport: createWebRtcTransport(),
+    onClosed() {
+      awake.abort()
+      clock.close()
+      database?.close()
+      slot.release()
+    },
+  })
+  report = (error) => peer.report(error)
+  // Once the caller has had time to listen.
+  for (const problem of problems) clock.after(0, () => peer.report(problem))
+  for (const event of ['online', 'pageshow']) {
+    addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
+  }
+  for (const event of ['resume', 'visibilitychange']) {
+    document.addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
+  }
+  await peer.start()
+  return peer
+}
+
+/** Undefined where the browser keeps nothing for this page. */
+async function openStore(onProblem: (error: TsunagiError) => void): Promise<Database | undefined> {
+  try {
+    return await openDatabase(onProblem)
+  } catch (cause) {
+    onProblem(toTsunagiError(cause, 'STORAGE_FAILED', 'The browser keeps no data for this page.'))
+    return undefined
+  }
+}
+
+/** Those of the identity while they last, then the next, which only a page that stays open for a week comes to see. */
+function introductionKeysOf(
+  identity: Identity,
+  database: Database | undefined,
+  slot: IdentitySlot,
+  crypto: StorableCrypto,
+  onProblem: (error: TsunagiError) => void,
+) {
+  let latest = identity
+  return async () => {
+    if (latest.introductionKeyNotAfter - Date.now() < RENEW_BEFORE) {
+      latest = await loadIdentity(database, slot.number, crypto, Date.now() + RENEW_BEFORE)
+      if (latest.storageFailure !== undefined) onProblem(latest.storageFailure)
+    }
+    const { introductionKey: current, introductionKeyNotAfter: notAfter, previousIntroductionKey: previous } = latest
+    return { current, notAfter, ...(previous && { previous }) }
+  }
+}
+
+function requireBrowser(): void {
+  if (typeof RTCPeerConnection === 'undefined' || typeof document === 'undefined') {
+    throw new TsunagiError(
+      'NOT_SUPPORTED',
+      'createPeer() needs a page of a browser with WebRTC; workers and servers have none.',
+    )
+  }
+}

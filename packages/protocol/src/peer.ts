@@ -1,0 +1,450 @@
+/** A peer (SPEC §1): ties signaling, handshakes, sessions, liveness and tasks together into what createPeer() gives. */
+import type {
+  Capability,
+  DelegateOptions,
+  Peer,
+  PeerEvents,
+  PeerId,
+  PeerInfo,
+  PeerStatus,
+  Task,
+  TaskHandler,
+  TaskInfo,
+} from './api.ts'
+import { isTsunagiError, TsunagiError, toTsunagiError } from './errors.ts'
+import type { Channel } from './handshake/channel.ts'
+import { HandshakeManager } from './handshake/handshake-manager.ts'
+import type { OpenFrameTrace } from './handshake/host.ts'
+import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
+import type { LinkEvents, LinkTransport } from './links/link.ts'
+import type { CapabilityDescription, SessionPayload, SessionType } from './messages.ts'
+import { Connector } from './peers/connector.ts'
+import { Emitter } from './peers/emitter.ts'
+import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
+import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
+import type { Session, SessionTrace } from './session/session.ts'
+import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
+import type { MeshKeys } from './signaling/messages.ts'
+import { TaskCaller } from './tasks/caller.ts'
+import { CapabilityRegistry, capabilityDigestInput } from './tasks/capabilities.ts'
+import { choosePeer } from './tasks/choice.ts'
+import { TaskExecutor } from './tasks/executor.ts'
+import { asItArrives } from './tasks/payload.ts'
+import type { Bytes } from './wire/bytes.ts'
+import { uuidText } from './wire/uuid.ts'
+
+export interface PeerServiceOptions {
+  readonly clock: Clock
+  readonly crypto: CryptoProvider
+  readonly key: SigningKey
+  readonly introductionKeys: () => Promise<IntroductionKeys>
+  readonly meshName: string
+  readonly mesh: MeshKeys
+  readonly name: string
+  /** ws: or wss: address of the signaling server. */
+  readonly signaling: string
+  readonly openSocket: OpenSocket
+  readonly transport: LinkTransport
+  /** Called once when the peer has closed: gives back what was taken for it. Must not throw. */
+  readonly onClosed: () => void
+}
+
+/** Of use from start() to close(). */
+export class PeerService implements Peer {
+  readonly id: PeerId
+  readonly name: string
+  readonly mesh: string
+  readonly #clock: Clock
+  readonly #crypto: CryptoProvider
+  readonly #key: SigningKey
+  readonly #onClosed: () => void
+  readonly #startedAt: number
+  readonly #events = new Emitter<PeerEvents>((cause, event) => this.#listenerFailed(cause, event))
+  readonly #remotes = new Map<PeerId, RemotePeer>()
+  readonly #signaling: SignalingClient
+  readonly #handshakes: HandshakeManager
+  readonly #connector: Connector
+  readonly #capabilities = new CapabilityRegistry()
+  readonly #caller: TaskCaller
+  readonly #executor: TaskExecutor
+  /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
+  #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
+  #offered: readonly CapabilityDescription[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(options: PeerServiceOptions) {
+    const { clock, crypto, key, mesh } = options
+    this.id = peerIdOf(key.publicKey)
+    this.name = options.name
+    this.mesh = options.meshName
+    this.#clock = clock
+    this.#crypto = crypto
+    this.#key = key
+    this.#onClosed = options.onClosed
+    this.#startedAt = clock.now()
+    this.#signaling = new SignalingClient({
+      clock,
+      crypto,
+      key,
+      mesh,
+      introductionKeys: options.introductionKeys,
+      url: options.signaling,
+      openSocket: options.openSocket,
+      onStatus: (status) => this.#signalingChanged(status),
+      onMember: (peer, how) => this.#met(peer, how),
+      onLeft: (peer) => this.#left(peer),
+      onUnknownPeer: (peer) => this.#left(peer),
+      onFrame: (frame, claimedSender) => this.#handshakes.handleOpenFrame(frame, claimedSender),
+      onError: (error) => this.#events.emit('error', error),
+    })
+    this.#handshakes = new HandshakeManager({
+      clock,
+      crypto,
+      key,
+      meshSecret: mesh.meshSecret,
+      transport: options.transport,
+      iceServers: () => this.#signaling.iceServers,
+      serverNow: () => this.#signaling.serverNow(),
+      sendOpen: (peer, frame) => {
+        this.#signaling.relay(peer, frame).catch((cause: unknown) => this.#notRelayed(peer, cause))
+      },
+      resumable: (peer) => this.#remotes.get(peerIdOf(peer))?.session?.resumption,
+      onEstablished: (channel) => this.#established(channel),
+      onFailed: (peer, error) => this.#handshakeFailed(peer, error),
+      onOpenFrame: (trace) => this.#traceOpenFrame(trace),
+    })
+    this.#connector = new Connector({
+      clock,
+      crypto,
+      key: key.publicKey,
+      connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected).length,
+      startHandshake: (peer) => this.#handshakes.sendHandshake(peer),
+    })
+    const tasks = {
+      clock,
+      randomBytes: crypto.randomBytes,
+      capabilities: this.#capabilities,
+      send: <T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>) =>
+        this.#send(peer, type, payload),
+      onError: (error: TsunagiError) => this.#events.emit('error', error),
+    }
+    this.#caller = new TaskCaller({ ...tasks, onChange: (task) => this.#events.emit('task', task) })
+    this.#executor = new TaskExecutor({ ...tasks, onChange: (task) => this.#incomingChanged(task) })
+  }
+
+  get status(): PeerStatus {
+    return this.#closing === undefined ? this.#signaling.status : 'closed'
+  }
+
+  /** Those who are there: named by signaling, or connected. */
+  get peers(): readonly PeerInfo[] {
+    return this.#present().map((remote) => remote.info)
+  }
+
+  get tasks(): readonly TaskInfo[] {
+    return [...this.#caller.tasks, ...this.#executor.tasks].sort((a, b) => b.createdAt - a.createdAt)
+  }
+
+  /** Call once. */
+  async start(): Promise<void> {
+    await this.#announce()
+    this.#signaling.start()
+  }
+
+  /** The page woke or the network came back. */
+  reconnectNow(): void {
+    this.#signaling.reconnectNow()
+  }
+
+  /** Tells the listeners for errors of one that its host came upon. */
+  report(error: TsunagiError): void {
+    this.#events.emit('error', error)
+  }
+
+  provide(capability: Capability, handler: TaskHandler): () => void {
+    if (this.#closing !== undefined) throw closed()
+    const withdraw = this.#capabilities.provide(capability, handler)
+    void this.#announce()
+    return () => {
+      withdraw()
+      void this.#announce()
+    }
+  }
+
+  delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output> {
+    const choose = () => {
+      if (options?.to === undefined) return choosePeer(this.peers, capability)
+      return this.#find(options.to).id
+    }
+    return this.#caller.delegate<Output>(choose, capability, input, options)
+  }
+
+  async send(to: PeerId, data: unknown): Promise<void> {
+    if (data === undefined)
+      throw new TsunagiError('INVALID_ARGUMENT', 'send() needs something to send; null is a value.')
+    try {
+      await this.#send(to, 'message', data)
+    } catch (error) {
+      if (!isTsunagiError(error, 'INVALID_FORMAT')) throw error
+      throw new TsunagiError('INVALID_ARGUMENT', error.message, { cause: error })
+    }
+  }
+
+  async ping(to: PeerId): Promise<number> {
+    return this.#find(to).ping()
+  }
+
+  on<E extends keyof PeerEvents>(event: E, listener: (detail: PeerEvents[E]) => void): () => void {
+    if (typeof listener !== 'function')
+      throw new TsunagiError('INVALID_ARGUMENT', 'on() takes an event and a function.')
+    return this.#events.on(event, listener)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const error = closed()
+    this.#connector.close()
+    this.#handshakes.close()
+    this.#caller.close()
+    this.#executor.close()
+    await Promise.all(Array.from(this.#remotes.values(), (remote) => remote.close(error)))
+    this.#signaling.close()
+    this.#remotes.clear()
+    this.#onClosed()
+  }
+
+  /** @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `id` is no peer id, UNKNOWN_PEER where nobody of it is here */
+  #find(id: PeerId): RemotePeer {
+    if (this.#closing !== undefined) throw closed()
+    const key = publicKeyOf(id)
+    const remote = this.#remotes.get(peerIdOf(key))
+    if (remote !== undefined && this.#isPresent(remote)) return remote
+    throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
+  }
+
+  async #send<T extends SessionType>(to: PeerId, type: T, payload: SessionPayload<T>): Promise<void> {
+    const remote = this.#find(to)
+    let { session } = remote
+    let message = payload
+    if (session === undefined) {
+      // Its owner may change it while it waits.
+      message =
+        payload instanceof Uint8Array
+          ? (payload.slice() as typeof payload)
+          : asItArrives(payload, 'The message', 'INVALID_FORMAT')
+      session = await remote.established()
+    }
+    try {
+      await session.send(type, message)
+    } catch (cause) {
+      const error = toTsunagiError(cause, 'LINK_LOST', 'The message could not be delivered.')
+      remote.counters.failed(error, this.#clock.now())
+      throw error
+    }
+  }
+
+  /** The remote peer of a key, known from now on. */
+  #remoteOf(key: Bytes): RemotePeer {
+    const id = peerIdOf(key)
+    let remote = this.#remotes.get(id)
+    if (remote === undefined) {
+      remote = new RemotePeer(this.#remoteHost, key.slice())
+      this.#remotes.set(id, remote)
+    }
+    return remote
+  }
+
+  #isPresent(remote: RemotePeer): boolean {
+    return remote.isMember || remote.isConnected
+  }
+
+  #present(): RemotePeer[] {
+    return [...this.#remotes.values()].filter((remote) => this.#isPresent(remote))
+  }
+
+  #met(key: Bytes, how: 'present' | 'joined'): void {
+    if (this.#closing !== undefined) return
+    const remote = this.#remoteOf(key)
+    remote.isMember = true
+    this.#changed(remote)
+    this.#connector.met(remote, how)
+  }
+
+  #left(key: Bytes): void {
+    const remote = this.#remotes.get(peerIdOf(key))
+    if (remote === undefined) return
+    remote.isMember = false
+    this.#connector.forget(remote)
+    this.#checkPresence(remote)
+  }
+
+  /** Tells of one that is no longer there, and forgets it once nothing of it is left. */
+  #checkPresence(remote: RemotePeer): void {
+    if (this.#isPresent(remote)) return
+    remote.rejectWaiters(new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: remote.id }))
+    if (remote.session === undefined) this.#remotes.delete(remote.id)
+    this.#events.emit('peerleft', remote.info)
+  }
+
+  #changed(remote: RemotePeer): void {
+    if (this.#isPresent(remote)) this.#events.emit('peer', remote.info)
+  }
+
+  #established(channel: Channel): LinkEvents {
+    const remote = this.#remoteOf(channel.peer)
+    this.#connector.established(remote)
+    return remote.attach(channel)
+  }
+
+  #handshakeFailed(key: Bytes, error: TsunagiError): void {
+    const remote = this.#remotes.get(peerIdOf(key))
+    if (remote === undefined || this.#closing !== undefined) return
+    remote.counters.failed(error, this.#clock.now())
+    this.#events.emit('error', error)
+    this.#changed(remote)
+    if (remote.isMember && !remote.isConnected) this.#connector.failed(remote)
+  }
+
+  #notRelayed(peer: Bytes, cause: unknown): void {
+    const error = toTsunagiError(cause, 'SIGNALING_UNREACHABLE', 'A frame could not be relayed.')
+    this.#handshakes.unreachable(peer, error)
+  }
+
+  readonly #remoteHost = this.#makeRemoteHost()
+
+  #makeRemoteHost(): ConstructorParameters<typeof RemotePeer>[0] {
+    const service = this
+    return {
+      get clock() {
+        return service.#clock
+      },
+      get crypto() {
+        return service.#crypto
+      },
+      get key() {
+        return service.#key
+      },
+      heartbeat: () => ({ load: this.#executor.load, queue_depth: this.#executor.queueDepth, last_sequence: 0 }),
+      status: () => ({
+        name: this.name,
+        uptime: Math.max(0, this.#clock.now() - this.#startedAt),
+        load: this.#executor.load,
+        running: this.#executor.running,
+        queue_depth: this.#executor.queueDepth,
+        capabilities_digest: this.#announced.digest,
+      }),
+      capabilities: () => this.#announced,
+      onChange: (remote) => this.#changed(remote),
+      onWork: (remote, message) => this.#handleWork(remote, message),
+      onSuspended: (remote) => {
+        this.#connector.lost(remote)
+        this.#checkPresence(remote)
+      },
+      onOver: (remote, error) => {
+        this.#caller.peerLost(remote.id)
+        this.#executor.peerLost(remote.id)
+        if (this.#closing !== undefined) return
+        if (remote.isMember && error.code !== 'PEER_CLOSED') this.#connector.lost(remote)
+        this.#checkPresence(remote)
+      },
+      get onTrace() {
+        return service.#events.has('trace') ? service.#trace : undefined
+      },
+    }
+  }
+
+  readonly #trace = (remote: RemotePeer, session: Session, trace: SessionTrace): void => {
+    const { refused } = trace
+    this.#events.emit('trace', {
+      ...trace,
+      at: this.#clock.now(),
+      peer: remote.id,
+      verified: refused === undefined,
+      session: uuidText(session.id),
+    })
+  }
+
+  #traceOpenFrame({ direction, peer, type, session, size, refused }: OpenFrameTrace): void {
+    const id = peerIdOf(peer)
+    const remote = this.#remotes.get(id)
+    if (refused !== undefined) remote?.counters.frameRejected(refused, this.#clock.now())
+    if (!this.#events.has('trace')) return
+    this.#events.emit('trace', {
+      at: this.#clock.now(),
+      peer: id,
+      direction,
+      type: type ?? 'frame',
+      sequence: 0,
+      size,
+      verified: refused === undefined,
+      session: session === undefined ? '' : uuidText(session),
+      epoch: 0,
+      counter: 0,
+      refused: refused && `${refused.code}: ${refused.message}`,
+    })
+  }
+
+  #handleWork(remote: RemotePeer, message: WorkMessage): void {
+    switch (message.type) {
+      case 'message':
+        this.#events.emit('message', { from: remote.id, data: message.payload })
+        return
+      case 'task_delegate':
+        this.#executor.handleDelegate(remote.id, message.payload)
+        return
+      case 'task_cancel':
+        this.#executor.handleCancel(remote.id, message.payload)
+        return
+      case 'task_accept':
+        this.#caller.handleAccept(remote.id, message.payload)
+        return
+      case 'task_reject':
+        this.#caller.handleReject(remote.id, message.payload)
+        return
+      case 'task_progress':
+        this.#caller.handleProgress(remote.id, message.payload)
+        return
+      case 'task_result':
+        this.#caller.handleResult(remote.id, message.payload)
+    }
+  }
+
+  #incomingChanged(task: TaskInfo): void {
+    this.#tellStatus()
+    this.#events.emit('task', task)
+  }
+
+  async #announce(): Promise<void> {
+    const capabilities = this.#capabilities.descriptions()
+    this.#offered = capabilities
+    const digest = await this.#crypto.sha256(capabilityDigestInput(capabilities))
+    // A later change has overtaken this one.
+    if (this.#offered !== capabilities) return
+    this.#announced = { capabilities, digest }
+    this.#tellStatus()
+  }
+
+  #tellStatus(): void {
+    for (const remote of this.#remotes.values()) remote.tellStatus()
+  }
+
+  #signalingChanged(status: PeerStatus): void {
+    this.#events.emit('status', status)
+    // The server sent us away for good: what made it do so must change before there is a peer again.
+    if (status === 'closed') void this.close()
+  }
+
+  #listenerFailed(cause: unknown, event: keyof PeerEvents): void {
+    const error = new TsunagiError('LISTENER_FAILED', `A listener for ${event} threw an error.`, { cause })
+    // A listener for errors that throws has nobody left to be told.
+    if (event !== 'error') this.#events.emit('error', error)
+  }
+}
+
+function closed(): TsunagiError {
+  return new TsunagiError('PEER_CLOSED', 'This peer was closed; make a new one with createPeer().')
+}

@@ -1,0 +1,35 @@
+/** Tells listeners; one that throws harms nobody else. */
+export class Emitter<Events extends object> {
+  readonly #listeners: { [E in keyof Events]?: Set<(detail: Events[E]) => void> } = {}
+  readonly #onFailure: (cause: unknown, event: keyof Events) => void
+
+  /** @param onFailure a listener threw. Must not throw. */
+  constructor(onFailure: (cause: unknown, event: keyof Events) => void) {
+    this.#onFailure = onFailure
+  }
+
+  /** The returned function removes the listener. */
+  on<E extends keyof Events>(event: E, listener: (detail: Events[E]) => void): () => void {
+    // Each call has an entry of its own, so that one listener given twice is removed once.
+    const entry = (detail: Events[E]) => listener(detail)
+    const listeners = this.#listeners[event] ?? new Set()
+    this.#listeners[event] = listeners.add(entry)
+    return () => {
+      listeners.delete(entry)
+    }
+  }
+
+  has(event: keyof Events): boolean {
+    return (this.#listeners[event]?.size ?? 0) > 0
+  }
+
+  emit<E extends keyof Events>(event: E, detail: Events[E]): void {
+    for (const listener of this.#listeners[event] ?? []) {
+      try {
+        listener(detail)
+      } catch (cause) {
+        this.#onFailure(cause, event)
+      }
+    }
+  }
+}
