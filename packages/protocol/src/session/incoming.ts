@@ -1,7 +1,7 @@
 /** What one side of a session receives (SPEC §5): each message once and in the order of its numbers, whatever the links did. */
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import { type Bytes, concat } from '../wire/bytes.ts'
+import type { Bytes } from '../wire/bytes.ts'
 import { RECORD_HEAD, type Record } from './frame.ts'
 
 export interface IncomingMessage {
@@ -12,9 +12,13 @@ export interface IncomingMessage {
   readonly sequence: number
 }
 
+/**
+ * A message of several records so far, copied together: however small the pieces and however large the frames they came in,
+ * no more than twice the message is held.
+ */
 interface Assembly {
-  readonly parts: Bytes[]
-  size: number
+  readonly bytes: Bytes
+  readonly length: number
 }
 
 export class Incoming {
@@ -58,17 +62,14 @@ export class Incoming {
       else if (sequence > this.#expected) this.#keep(sequence, record)
       sequence++
     }
-    for (let early = this.#early.get(this.#expected); early; early = this.#early.get(this.#expected)) {
-      this.#early.delete(this.#expected)
-      this.#earlyBytes -= RECORD_HEAD + early.payload.length
-      this.#next(early)
-    }
+    for (let early = this.#early.get(this.#expected); early; early = this.#early.get(this.#expected)) this.#next(early)
   }
 
-  /** Forgets what waits for something missing: it comes again. */
+  /** Forgets what waits for something missing: all of it comes again, unasked. */
   dropEarly(): void {
     this.#early.clear()
     this.#earlyBytes = 0
+    this.#reached = this.#expected
   }
 
   #keep(sequence: number, record: Record): void {
@@ -82,6 +83,11 @@ export class Incoming {
 
   #next(record: Record): void {
     const sequence = this.#expected++
+    const early = this.#early.get(sequence)
+    if (early !== undefined) {
+      this.#early.delete(sequence)
+      this.#earlyBytes -= RECORD_HEAD + early.payload.length
+    }
     if (record.type === 0) {
       if (record.payload.length > 0 || record.more)
         throw new TsunagiError('INVALID_FORMAT', 'A skipped message has a payload.')
@@ -92,17 +98,27 @@ export class Incoming {
       this.#deliver({ type: record.type, raw: record.raw, payload: record.payload, sequence })
       return
     }
-    const { parts, size } = assembly ?? { parts: [], size: 0 }
-    const total = size + record.payload.length
-    if (total > PROTOCOL.maxMessage) {
-      throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
-    }
-    parts.push(record.payload)
+    const whole = append(assembly, record.payload)
     if (record.more) {
-      this.#assemblies.set(record.lane, { parts, size: total })
+      this.#assemblies.set(record.lane, whole)
       return
     }
     this.#assemblies.delete(record.lane)
-    this.#deliver({ type: record.type, raw: record.raw, payload: concat(...parts), sequence })
+    this.#deliver({ type: record.type, raw: record.raw, payload: whole.bytes.subarray(0, whole.length), sequence })
   }
+}
+
+function append(assembly: Assembly | undefined, piece: Bytes): Assembly {
+  let { bytes, length } = assembly ?? { bytes: new Uint8Array(), length: 0 }
+  const total = length + piece.length
+  if (total > PROTOCOL.maxMessage) {
+    throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
+  }
+  if (total > bytes.length) {
+    const larger = new Uint8Array(Math.min(2 * total, PROTOCOL.maxMessage))
+    larger.set(bytes.subarray(0, length))
+    bytes = larger
+  }
+  bytes.set(piece, length)
+  return { bytes, length: total }
 }

@@ -61,7 +61,7 @@ export class SecureChannel {
 
   /** Whether another frame may be sealed now; where not, room() tells when. */
   get hasRoom(): boolean {
-    if (this.#closed || this.#sealing === SEALED_AT_ONCE) return false
+    if (this.#closed || this.#sealing >= SEALED_AT_ONCE) return false
     return this.channel.link.bufferedAmount + this.#sealingBytes < LIMITS.linkHighMark
   }
 
@@ -87,11 +87,6 @@ export class SecureChannel {
         this.#sealingBytes -= size
         if (!this.#closed) this.#events.room()
       })
-  }
-
-  /** Fulfils when all frames handed to send() so far have been given to the link. */
-  flushed(): Promise<unknown> {
-    return this.#emitted
   }
 
   close(): void {

@@ -140,6 +140,11 @@ export class Session {
       room: () => this.#pump(),
       closed: (reason) => this.#channelClosed(secured, reason),
     })
+    if (isOver(this.#state)) {
+      // It ended while the handshake was under way.
+      secured.close()
+      return secured.linkEvents
+    }
     this.#nextEpoch = channel.epoch + 1
     this.#previous?.close()
     this.#previous = this.#current
@@ -217,7 +222,12 @@ export class Session {
   }
 
   #read(from: SecureChannel, body: FrameBody, counter: number, size: number): void {
-    if (isOver(this.#state)) return
+    const goodbye = body.records.find(({ type }) => type === SESSION_TYPES.session_close)
+    if (isOver(this.#state)) {
+      // Both sides closed at once, and neither has to wait for the other.
+      if (goodbye !== undefined) from.close()
+      return
+    }
     if (from === this.#current && this.#previous !== undefined) {
       this.#previous.close()
       this.#previous = undefined
@@ -234,6 +244,11 @@ export class Session {
       return
     }
     if (settled > 0) this.#host.onDelivered(settled)
+    if (goodbye !== undefined) {
+      // Outside the order: what is missing before it was given up by its sender and will not come.
+      this.#deliver({ ...goodbye, sequence: body.first })
+      return
+    }
     if (body.resend) this.#outgoing.sendAgain()
     try {
       this.#incoming.take(body.first, body.records)
@@ -385,6 +400,8 @@ export class Session {
     if (channel === this.#previous) this.#previous = undefined
     if (channel !== this.#current) return
     this.#current = undefined
+    // The other side may have given that one up already.
+    this.#previous?.close()
     this.#tellUnlinked()
     if (isOver(this.#state)) return
     this.#outgoing.dropEphemeral()
