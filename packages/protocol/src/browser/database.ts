@@ -1,0 +1,80 @@
+/** What this site keeps in IndexedDB, and how an older state of it becomes the present one. */
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from 'idb'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
+
+/** An older tab that is frozen keeps an upgrade waiting for ever, and no event tells that apart from a slow disk. */
+const OPEN_TIMEOUT = 10_000
+const TOOK_TOO_LONG =
+  'The browser does not open the data of this site: close its other tabs, or restart the browser, then reload this page.'
+const LOST = 'The data of this site were cleared or updated while this page was open: reload it.'
+
+/** Stored values may be damaged or of another version: whoever reads one checks it. */
+interface Schema extends DBSchema {
+  /** By number of the identity slot. */
+  identities: { key: number; value: unknown }
+}
+export type Database = IDBPDatabase<Schema>
+
+type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
+
+/** Step n leads from version n to version n + 1. Steps are only ever added: each may have run in some browser. */
+const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
+  (database) => {
+    database.createObjectStore('identities')
+  },
+]
+
+/** What a browser's refusals mean to a person, by the name of the DOMException. */
+const SENTENCES: Record<string, string> = {
+  QuotaExceededError:
+    'The browser has no room left for the data of this site: free some disk space and reload this page.',
+  VersionError: 'The data of this site are of a newer version than this page: reload it.',
+  InvalidStateError: LOST,
+  SecurityError: 'The browser keeps no data for this page: allow site data for it, or leave private browsing.',
+}
+
+/** Turns what IndexedDB threw into STORAGE_FAILED with a sentence that says what helps. */
+export function storageFailure(cause: unknown): TsunagiError {
+  const known = cause instanceof DOMException ? SENTENCES[cause.name] : undefined
+  const sentence =
+    known ??
+    'The browser could not read or write the data of this site: check its free disk space and reload this page.'
+  return toTsunagiError(cause, 'STORAGE_FAILED', sentence)
+}
+
+/**
+ * Opens the database of this site, made or upgraded where need be.
+ * @param onLost told once where the open database goes away under the page: its data were cleared, or another tab has a
+ *   newer version of the app. Every later use fails; a reload helps.
+ * @throws TsunagiError STORAGE_FAILED
+ */
+export async function openDatabase(onLost: (reason: TsunagiError) => void): Promise<Database> {
+  const lost = () => onLost(new TsunagiError('STORAGE_FAILED', LOST))
+  let timer: ReturnType<typeof setTimeout> | undefined
+  try {
+    const opening = openDB<Schema>('tsunagi', STEPS.length, {
+      upgrade(database, oldVersion, _newVersion, transaction) {
+        for (const step of STEPS.slice(oldVersion)) step(database, transaction)
+      },
+      blocking(_oldVersion, _newVersion, event) {
+        // Otherwise this tab would keep another from upgrading or clearing.
+        const database = event.target as IDBDatabase
+        database.close()
+        lost()
+      },
+      terminated: lost,
+    })
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new TsunagiError('STORAGE_FAILED', TOOK_TOO_LONG))
+        // Nobody waits for it any more, and open it would hold others up.
+        opening.then((database) => database.close()).catch(() => undefined)
+      }, OPEN_TIMEOUT)
+    })
+    return await Promise.race([opening, late])
+  } catch (cause) {
+    throw storageFailure(cause)
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,75 @@
+import type { Clock } from '../ports.ts'
+import type { TimerRequest } from './timer.worker.ts'
+
+export interface WorkerClock extends Clock {
+  /** Ends the worker; no timer fires any more, and none can be set. */
+  close(): void
+}
+
+interface Timer {
+  readonly action: () => void
+  readonly pageTimer: ReturnType<typeof setTimeout>
+}
+
+/**
+ * A clock that keeps time in hidden pages too (SPEC §7); delays up to 2^31 − 1 milliseconds. Each timer runs twice, in a
+ * worker and in the page, and the first to come counts: so none is lost where the worker cannot start (a content
+ * security policy, a network that is gone) or ends, and order holds, since each of the two keeps it.
+ */
+export function createWorkerClock(): WorkerClock {
+  const timers = new Map<number, Timer>()
+  let lastId = 0
+  let closed = false
+  let worker = startWorker()
+
+  function startWorker(): Worker | undefined {
+    let started: Worker
+    try {
+      started = new Worker(new URL('./timer.worker.ts', import.meta.url), { type: 'module' })
+    } catch {
+      // This page may start no worker. Its own timers do, only late while it is hidden.
+      return undefined
+    }
+    started.onmessage = ({ data }: MessageEvent<number>) => fire(data)
+    started.onerror = stopWorker
+    return started
+  }
+
+  function stopWorker(): void {
+    worker?.terminate()
+    worker = undefined
+  }
+
+  function ask(request: TimerRequest): void {
+    worker?.postMessage(request)
+  }
+
+  function take(id: number): Timer | undefined {
+    const timer = timers.get(id)
+    if (timer) clearTimeout(timer.pageTimer)
+    timers.delete(id)
+    return timer
+  }
+
+  function fire(id: number): void {
+    take(id)?.action()
+  }
+
+  return {
+    now: () => Date.now(),
+    after(delay, action) {
+      if (closed) return () => undefined
+      const id = ++lastId
+      timers.set(id, { action, pageTimer: setTimeout(fire, delay, id) })
+      ask({ id, delay })
+      return () => {
+        if (take(id)) ask({ id })
+      }
+    },
+    close() {
+      closed = true
+      for (const id of timers.keys()) take(id)
+      stopWorker()
+    },
+  }
+}
