@@ -1,11 +1,11 @@
 import type { StorableCrypto } from './stored-key.ts'
-import { createWebCryptoProvider } from './webcrypto.ts'
+import { createWebCryptoProvider, type SecretImport } from './webcrypto.ts'
 
 export type { StorableCrypto, StoredKey } from './stored-key.ts'
 export { createWebCryptoProvider, type SecretImport } from './webcrypto.ts'
 
 /** The JavaScript provider; its code is loaded only now. */
-export async function loadNobleProvider(): Promise<StorableCrypto> {
+export async function loadNobleProvider(): Promise<StorableCrypto & SecretImport> {
   const { createNobleProvider } = await import('./noble.ts')
   return createNobleProvider()
 }

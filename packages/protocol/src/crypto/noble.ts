@@ -94,6 +94,12 @@ async function satisfiesEquation(publicKey: Uint8Array, signature: Uint8Array, d
   return equalBytes(sB.subtract(kA).toBytes(), encodedR)
 }
 
+/** @throws TsunagiError INVALID_FORMAT */
+function ownSecret(secret: Uint8Array): Bytes {
+  if (secret.length !== 32) throw damagedKey()
+  return new Uint8Array(secret)
+}
+
 async function recoverSecret(purpose: KeyPurpose, stored: unknown): Promise<{ secret: Bytes; publicKey: Bytes }> {
   const record = parseStoredKey(stored)
   if (record.form === 'native')
@@ -110,7 +116,8 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
   const kem = new DhkemX25519HkdfSha256()
   const hpke = createHpke(kem)
 
-  async function introductionKey(secret: Bytes): Promise<IntroductionKey> {
+  async function introductionKeyFrom(given: Uint8Array): Promise<IntroductionKey> {
+    const secret = ownSecret(given)
     const publicKey: Bytes = x25519.getPublicKey(secret)
     const pair = {
       privateKey: await kem.deserializePrivateKey(secret),
@@ -120,8 +127,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
   }
 
   async function signingKeyFrom(seed: Uint8Array, publicKey: Uint8Array): Promise<SigningKey> {
-    if (seed.length !== 32) throw damagedKey()
-    const key = new NobleSigningKey(new Uint8Array(seed))
+    const key = new NobleSigningKey(ownSecret(seed))
     if (!equalBytes(key.publicKey, publicKey)) throw damagedKey()
     return key
   }
@@ -131,6 +137,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
     name: 'noble',
     seal: hpke.seal,
     signingKeyFrom,
+    introductionKeyFrom,
 
     async generateSigningKey() {
       return new NobleSigningKey(ed25519.utils.randomSecretKey())
@@ -141,7 +148,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
     },
 
     generateIntroductionKey() {
-      return introductionKey(x25519.utils.randomSecretKey())
+      return introductionKeyFrom(x25519.utils.randomSecretKey())
     },
 
     async verify(publicKey, signature, data) {
@@ -155,7 +162,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
     },
 
     async ephemeralKeyFrom(secret) {
-      return new NobleEphemeralKey(new Uint8Array(secret))
+      return new NobleEphemeralKey(ownSecret(secret))
     },
 
     async storeSigningKey(key) {
@@ -175,7 +182,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
 
     async restoreIntroductionKey(stored) {
       const { secret, publicKey } = await recoverSecret('introduction', stored)
-      const key = await introductionKey(secret)
+      const key = await introductionKeyFrom(secret)
       if (!equalBytes(key.publicKey, publicKey)) throw damagedKey()
       return key
     },

@@ -32,7 +32,8 @@ async function exportPublic(key: CryptoKey): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.exportKey('raw', key))
 }
 
-function importPrivate(curve: Curve, secret: Uint8Array): Promise<CryptoKey> {
+async function importPrivate(curve: Curve, secret: Uint8Array): Promise<CryptoKey> {
+  if (secret.length !== 32) throw damagedKey()
   const header = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, OBJECT_IDENTIFIER[curve], 4, 0x22, 4, 0x20]
   const usage = curve === 'Ed25519' ? 'sign' : 'deriveBits'
   return crypto.subtle.importKey('pkcs8', concat(new Uint8Array(header), secret), curve, false, [usage])
@@ -142,12 +143,17 @@ async function restoredSigningKey(publicKey: Bytes, privateKey: CryptoKey): Prom
   throw damagedKey()
 }
 
-/** Secret halves as bytes, for known-answer tests and for keys that another provider wrapped. */
+/**
+ * Keys from their secret halves, for known-answer tests and for keys that another provider wrapped.
+ * @throws TsunagiError INVALID_FORMAT where a half is not 32 bytes or not the half of the other
+ */
 export interface SecretImport {
-  /** @param seed 32 bytes (RFC 8032 §5.1.5) @throws TsunagiError INVALID_FORMAT where `publicKey` is not the seed's */
+  /** RFC 8032 §5.1.5. */
   signingKeyFrom(seed: Uint8Array, publicKey: Uint8Array): Promise<SigningKey>
-  /** @param secret 32 bytes, clamped on use (RFC 7748 §5) */
+  /** RFC 7748 §5: the secret is clamped on use. */
   ephemeralKeyFrom(secret: Uint8Array): Promise<EphemeralKey>
+  /** RFC 7748 §5: the secret is clamped on use. */
+  introductionKeyFrom(secret: Uint8Array): Promise<IntroductionKey>
 }
 
 /** @throws TsunagiError NOT_SUPPORTED where the host has no WebCrypto; its keys fail where it lacks Ed25519 or X25519 */
@@ -156,7 +162,8 @@ export function createWebCryptoProvider(): StorableCrypto & SecretImport {
   const hpke = createHpke(new DhkemX25519HkdfSha256())
   const verificationKeys = new VerificationKeys()
 
-  async function introductionKey(publicKey: Bytes, privateKey: CryptoKey): Promise<IntroductionKey> {
+  async function introductionKey(privateKey: CryptoKey): Promise<IntroductionKey> {
+    const publicKey = await agree(privateKey, BASE_POINT)
     const pair = { privateKey, publicKey: await importPublic('X25519', publicKey) }
     return new WebCryptoIntroductionKey(publicKey, pair, hpke)
   }
@@ -202,6 +209,10 @@ export function createWebCryptoProvider(): StorableCrypto & SecretImport {
       return new WebCryptoEphemeralKey(await agree(privateKey, BASE_POINT), privateKey)
     },
 
+    async introductionKeyFrom(secret) {
+      return introductionKey(await importPrivate('X25519', secret))
+    },
+
     async storeSigningKey(key) {
       if (!(key instanceof WebCryptoSigningKey)) throw foreignKey()
       return key.toStored()
@@ -220,18 +231,18 @@ export function createWebCryptoProvider(): StorableCrypto & SecretImport {
 
     async restoreIntroductionKey(stored) {
       const record = parseStoredKey(stored)
-      const privateKey =
-        record.form === 'native'
-          ? record.privateKey
-          : await importPrivate('X25519', await unwrapSecret('introduction', record))
-      let publicKey: Bytes
+      let key: IntroductionKey
       try {
-        publicKey = await agree(privateKey, BASE_POINT)
+        key = await introductionKey(
+          record.form === 'native'
+            ? record.privateKey
+            : await importPrivate('X25519', await unwrapSecret('introduction', record)),
+        )
       } catch (cause) {
         throw damagedKey(cause)
       }
-      if (!equalBytes(publicKey, record.publicKey)) throw damagedKey()
-      return introductionKey(publicKey, privateKey)
+      if (!equalBytes(key.publicKey, record.publicKey)) throw damagedKey()
+      return key
     },
   }
 }
