@@ -75,9 +75,9 @@ function parse(found: unknown): StoredIdentity {
 /** @returns `kept` itself where nothing is to be changed */
 async function renewed(kept: StoredIdentity | undefined, crypto: StorableCrypto, now: number): Promise<StoredIdentity> {
   const life = PROTOCOL.introductionKeyLife
-  // Ended longer ago than a life, or made by a clock that ran ahead: would otherwise be kept until then.
+  // Not what ended more than a life ago, nor what a clock that ran far ahead would make last for years.
   const usable = (key: StoredIntroductionKey | undefined) =>
-    key && Math.abs(key.notAfter - now) <= life ? key : undefined
+    key && key.notAfter > now - life && key.notAfter < now + 2 * life ? key : undefined
   const newest = usable(kept?.introductionKey)
   const current = newest && newest.notAfter > now ? newest : await made(crypto, now + life)
   const previous = usable(current === newest ? kept?.previousIntroductionKey : newest)
