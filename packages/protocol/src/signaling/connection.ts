@@ -9,11 +9,11 @@ import { decodeSignaling, encodeSignaling, type SignalingMessage } from './messa
 type State = 'opening' | 'joining' | 'online' | 'ended'
 
 /** What is taken from the server in which state; anything else ends the connection. */
-const ACCEPTED: Record<State, Record<SignalingType, boolean>> = {
-  opening: only('challenge'),
-  joining: only('welcome', 'error', 'pong'),
-  online: only('presence', 'relay', 'error', 'pong'),
-  ended: only(),
+const ACCEPTED: Record<State, readonly SignalingType[]> = {
+  opening: ['challenge'],
+  joining: ['welcome', 'error'],
+  online: ['presence', 'relay', 'error', 'pong'],
+  ended: [],
 }
 
 /** Called one after the other in the server's order, each when the promise of the one before has settled. */
@@ -93,9 +93,9 @@ export class Connection {
     if (!this.hasEnded && !this.#socketClosed) this.#socket?.send(encodeSignaling(message))
   }
 
-  /** The server has to show soon that it is still there. */
+  /** The server has to show soon that it is still there. Asked again meanwhile, it gets no more time. */
   probe(): void {
-    if (!this.isOnline) return
+    if (!this.isOnline || this.#silence >= LIMITS.signalingSilence - LIMITS.signalingProbe) return
     this.#silence = LIMITS.signalingSilence - LIMITS.signalingProbe
     this.#ping()
     this.#watch(LIMITS.signalingProbe)
@@ -108,6 +108,7 @@ export class Connection {
 
   /** Ends it; nothing more is told. Idempotent. */
   close(): void {
+    if (this.hasEnded) return
     this.#state = 'ended'
     this.#cancelWatch?.()
     this.#socket?.close()
@@ -150,7 +151,7 @@ export class Connection {
 
   async #handle(data: Bytes): Promise<void> {
     const message = decodeSignaling(data)
-    if (!ACCEPTED[this.#state][message.type]) {
+    if (!ACCEPTED[this.#state].includes(message.type)) {
       throw new TsunagiError('INVALID_STATE', `The signaling server sent a ${message.type} while ${this.#state}.`)
     }
     switch (message.type) {
@@ -187,18 +188,4 @@ export class Connection {
   #ping(): void {
     if (this.#state === 'online') this.send({ type: 'ping', payload: new Uint8Array() })
   }
-}
-
-function only(...types: SignalingType[]): Record<SignalingType, boolean> {
-  const none = {
-    challenge: false,
-    join: false,
-    welcome: false,
-    presence: false,
-    relay: false,
-    ping: false,
-    pong: false,
-    error: false,
-  }
-  return { ...none, ...Object.fromEntries(types.map((type) => [type, true])) }
 }
