@@ -10,7 +10,7 @@ export {
   type SignalingPayload,
   type SignalingType,
 } from '../messages.ts'
-export type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
+export type { Clock, CryptoProvider, OpenSocket, SigningKey } from '../ports.ts'
 export { type Bytes, compareBytes, concat, equalBytes, fromUtf8, lengthPrefixed, utf8 } from '../wire/bytes.ts'
 export { openOpenFrame, sealOpenFrame, type VerifiedOpen } from '../wire/open-frame.ts'
 export {
@@ -19,4 +19,11 @@ export {
   type SignalingClientOptions,
   type SignalingRefusals,
 } from './client.ts'
-export { decodeSignaling, deriveMesh, encodeSignaling, type SignalingMessage, signalingProof } from './messages.ts'
+export {
+  decodeSignaling,
+  deriveMesh,
+  encodeSignaling,
+  type MeshKeys,
+  type SignalingMessage,
+  signalingProof,
+} from './messages.ts'
