@@ -151,16 +151,17 @@ export class Session {
     this.#current = secured
     this.#stopExpiry?.()
     this.#since ??= this.#host.clock.now()
-    this.#outgoing.dropEphemeral()
-    this.#outgoing.sendAgain()
-    this.#incoming.dropEarly()
     // What the other side had when it offered to go on; it may have acknowledged more since.
     const settled = this.#outgoing.acknowledge(channel.resumedFrom ?? 1, LIMITS.receiveWindow)
     this.#leastAck = this.#outgoing.unacknowledged
+    this.#outgoing.dropEphemeral()
+    this.#outgoing.sendAgain()
+    this.#incoming.dropEarly()
     if (settled === undefined) {
       this.#violation(wentElsewhere())
       return secured.linkEvents
     }
+    if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
     this.#ackDue = true
     this.#schedulePump()

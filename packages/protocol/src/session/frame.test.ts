@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { PROTOCOL } from '../limits.ts'
+import { FRAME_OVERHEAD, type FrameBody, frameContext, nonceOf, readBody, readHeader, writeFrame } from './frame.ts'
+
+const sender = new Uint8Array(32).fill(1)
+const recipient = new Uint8Array(32).fill(2)
+const sessionId = new Uint8Array(16).fill(3)
+const context = frameContext(sender, recipient)
+
+const body: FrameBody = {
+  prompt: true,
+  resend: false,
+  ack: 2 ** 40 + 1,
+  window: 0xffff_ffff,
+  first: Number.MAX_SAFE_INTEGER,
+  records: [
+    { type: 1, raw: true, more: false, lane: 0, payload: Uint8Array.of(7, 8) },
+    { type: 255, raw: false, more: true, lane: 2, payload: new Uint8Array() },
+  ],
+}
+
+test('a body is read as it was written', () => {
+  expect(readBody(writeFrame(context, sessionId, 5, 6, body).plaintext)).toEqual(body)
+  const other: FrameBody = { ...body, prompt: false, resend: true, ack: 1, window: 0, first: 1, records: [] }
+  expect(readBody(writeFrame(context, sessionId, 5, 6, other).plaintext)).toEqual(other)
+})
+
+test('a header is read as it was written, also beyond 32 bits', () => {
+  const { header } = writeFrame(context, sessionId, 0xffff_ffff, 2 ** 53 - 1, body)
+  const frame = new Uint8Array(FRAME_OVERHEAD)
+  frame.set(header)
+  expect(readHeader(frame)).toEqual({ bytes: header, sessionId, epoch: 0xffff_ffff, counter: 2 ** 53 - 1 })
+})
+
+test('what is signed names sender, recipient, session, epoch and counter', () => {
+  const signed = (from = sender, to = recipient, id = sessionId, epoch = 1, counter = 1) =>
+    writeFrame(frameContext(from, to), id, epoch, counter, body).signed.toString()
+  const different = [
+    signed(),
+    signed(recipient, sender),
+    signed(sender, sender),
+    signed(sender, recipient, sender.slice(16)),
+    signed(sender, recipient, sessionId, 2),
+    signed(sender, recipient, sessionId, 1, 2),
+  ]
+  expect(new Set(different).size).toBe(different.length)
+})
+
+test('no two counters have one nonce', () => {
+  const counters = [0, 1, 255, 256, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1]
+  expect(new Set(counters.map((counter) => nonceOf(counter).toString())).size).toBe(counters.length)
+  expect(nonceOf(0).length).toBe(12)
+})
+
+test.each([
+  ['nothing', new Uint8Array(), 'INVALID_FORMAT'],
+  ['a frame without room for a signature', new Uint8Array(FRAME_OVERHEAD - 1).fill(1), 'INVALID_FORMAT'],
+  ['an open frame', new Uint8Array(FRAME_OVERHEAD).fill(16, 0, 1), 'INVALID_FORMAT'],
+  ['a counter beyond 2^53', new Uint8Array(FRAME_OVERHEAD).fill(1, 0, 1).fill(255, 21, 29), 'INVALID_FORMAT'],
+  ['more than a frame may have', new Uint8Array(PROTOCOL.maxFrame + 1).fill(1), 'MESSAGE_TOO_LARGE'],
+])('%s is refused before any key is used', (_, frame, code) => {
+  expect(() => readHeader(frame)).toThrow(expect.objectContaining({ code }))
+})
