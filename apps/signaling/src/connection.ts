@@ -186,10 +186,11 @@ export class Connection {
     this.#proven()
     this.#cancelTimer()
     log.info({ peer: this.#name, members: mesh.size }, 'joined')
-    const members = mesh.sample(limits.sampleSize, member).map((other) => other.presence)
-    this.#send({ type: 'welcome', payload: { members, total: mesh.size, ice_servers: iceServers } })
     mesh.announce(member)
     this.#keepAlive()
+    // Last, since a socket that takes no more is closed by it, and then leaves.
+    const members = mesh.sample(limits.sampleSize, member).map((other) => other.presence)
+    this.#send({ type: 'welcome', payload: { members, total: mesh.size, ice_servers: iceServers } })
   }
 
   /**

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { SIGNALING_CLOSE } from '@tsunagi/protocol/signaling'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, joined, serve } from './serve.fixture.ts'
 import type { SignalingServer } from './server.ts'
 
@@ -149,6 +149,15 @@ describe('the door', () => {
     ['no key', '/signaling', 'GET', { ...headers, 'Sec-WebSocket-Key': '' }, 400],
   ])('is closed to %s', async (_what, path, method, sent, status) => {
     expect((await ask(await serve(), path, method, sent)).status).toBe(status)
+  })
+
+  test('holds no more connections than sockets and requests may be, and is open again when one ends', async () => {
+    const server = await serve({ limits: { maxConnections: 1, maxRequests: 1 } })
+    const held = [connectTcp(server.port, 'localhost'), connectTcp(server.port, 'localhost')]
+    await Promise.all(held.map((socket) => once(socket, 'connect')))
+    await expect(ask(server, '/livez')).rejects.toThrow(/ECONNRESET|socket hang up/)
+    for (const socket of held) socket.destroy()
+    await vi.waitFor(() => ask(server, '/livez'))
   })
 
   test('closes on who says nothing', async () => {

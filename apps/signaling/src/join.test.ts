@@ -1,4 +1,4 @@
-import { PROTOCOL, SIGNALING_CLOSE } from '@tsunagi/protocol/signaling'
+import { type CryptoProvider, PROTOCOL, SIGNALING_CLOSE } from '@tsunagi/protocol/signaling'
 import { describe, expect, test } from 'vitest'
 import { HOSTILE_JOINS } from './hostile-joins.fixture.ts'
 import { connect, crypto, joined, MESH, serve } from './serve.fixture.ts'
@@ -89,4 +89,17 @@ test('who leaves while its join is checked is not announced', async () => {
   expect((await joined(server)).welcome.total).toBe(2)
   await member.client.next('presence')
   await member.client.ping()
+})
+
+test('a fault of the server ends the socket that met it, which may come back, and no other', async () => {
+  const broken: CryptoProvider = Object.assign(Object.create(crypto), {
+    verify: () => Promise.reject(new Error('out of order')),
+  })
+  const server = await serve({ crypto: broken })
+  const witness = connect(server)
+  await witness.next('challenge')
+  const client = connect(server)
+  client.send({ type: 'join', payload: await client.joinFor(crypto, await crypto.generateSigningKey(), MESH) })
+  expect((await client.closed).code).toBe(SIGNALING_CLOSE.overloaded)
+  await witness.ping()
 })

@@ -8,12 +8,15 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { SIGNALING_CLOSE } from '@tsunagi/protocol/signaling'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { SignalingClient } from './client.fixture.ts'
 import { crypto, MESH, serve } from './serve.fixture.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 let webApp: string
+
+// Each test starts a process, which compiles its sources first.
+vi.setConfig({ testTimeout: 30_000 })
 
 beforeAll(async () => {
   webApp = await mkdtemp(join(tmpdir(), 'tsunagi-'))

@@ -61,8 +61,8 @@ export class Mesh {
   }
 
   /**
-   * Seats a member; announce() follows once it has its welcome. Where the key has a seat already the newer member takes
-   * it. Answers false, and does nothing, where the mesh is full.
+   * Seats a member, of whom announce() then tells the others. Where the key has a seat already the newer member takes it.
+   * Answers false, and does nothing, where the mesh is full.
    */
   join(member: Member): boolean {
     const name = mapKey(member.publicKey)
