@@ -39,7 +39,7 @@ class WebRtcAttempt implements LinkAttempt {
   readonly description: Promise<LinkDescription>
   readonly opened: Promise<Link>
   readonly #peer: SimplePeer
-  readonly #end = new LinkEnd(queueMicrotask)
+  readonly #end = new LinkEnd((action) => queueMicrotask(action))
   readonly #candidates: CandidateGroups
   #early: RTCIceCandidateInit[] = []
   #candidateCount = 0
