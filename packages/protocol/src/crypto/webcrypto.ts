@@ -110,15 +110,14 @@ class WebCryptoIntroductionKey implements IntroductionKey {
   }
 }
 
-/** Imported verification keys, the least recently used goes first. */
+/** Imported verification keys, the least recently used goes first. A key that the host refuses is not kept. */
 class VerificationKeys {
-  readonly #keys = new Map<string, Promise<CryptoKey>>()
+  readonly #keys = new Map<string, CryptoKey>()
 
-  get(publicKey: Uint8Array): Promise<CryptoKey> {
+  async get(publicKey: Uint8Array): Promise<CryptoKey> {
     const name = String.fromCharCode(...publicKey)
-    const known = this.#keys.get(name)
-    if (known !== undefined) this.#keys.delete(name)
-    const key = known ?? importPublic('Ed25519', publicKey)
+    const key = this.#keys.get(name) ?? (await importPublic('Ed25519', publicKey))
+    this.#keys.delete(name)
     this.#keys.set(name, key)
     if (this.#keys.size > CACHED_KEYS) this.#keys.delete(this.#keys.keys().next().value as string)
     return key
