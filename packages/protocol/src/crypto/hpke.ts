@@ -4,7 +4,6 @@ import { TsunagiError } from '../errors.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
 
 const ENC_LENGTH = 32
-const TAG_LENGTH = 16
 
 export interface Hpke {
   /** @throws TsunagiError INVALID_FORMAT where the key is not 32 bytes or of small order */
@@ -27,13 +26,11 @@ export function createHpke(kem: KemInterface): Hpke {
     },
 
     async open(recipientKey, info, sealed) {
-      if (sealed.length < ENC_LENGTH + TAG_LENGTH)
-        throw new TsunagiError('DECRYPTION_FAILED', 'The data is too short to be sealed to this key.')
       try {
         const enc = sealed.subarray(0, ENC_LENGTH)
         return new Uint8Array(await suite.open({ recipientKey, enc, info }, sealed.subarray(ENC_LENGTH)))
       } catch (cause) {
-        throw new TsunagiError('DECRYPTION_FAILED', 'The data was altered or sealed to another key.', { cause })
+        throw new TsunagiError('DECRYPTION_FAILED', 'The data was altered, cut, or sealed to another key.', { cause })
       }
     },
   }

@@ -181,10 +181,8 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
     },
 
     async restoreIntroductionKey(stored) {
-      const { secret, publicKey } = await recoverSecret('introduction', stored)
-      const key = await introductionKeyFrom(secret)
-      if (!equalBytes(key.publicKey, publicKey)) throw damagedKey()
-      return key
+      const { secret } = await recoverSecret('introduction', stored)
+      return introductionKeyFrom(secret)
     },
   }
 }

@@ -9,7 +9,6 @@ const MOST_RANDOM = 65_536
 const MOST_DERIVED = 8_160
 const NONCE_LENGTH = 12
 const KEY_LENGTH = 32
-const TAG_LENGTH = 16
 
 /** WebCrypto refuses shared memory: that is copied first, everything else goes as it is. */
 export function unshared(view: Uint8Array): Bytes {
@@ -61,12 +60,12 @@ class AesGcmKey implements TrafficKey {
 
   async open(nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array): Promise<Bytes> {
     const params = this.#params(nonce, additionalData)
-    if (ciphertext.length < TAG_LENGTH)
-      throw new TsunagiError('DECRYPTION_FAILED', 'The data is too short to be encrypted with this key.')
     try {
       return new Uint8Array(await crypto.subtle.decrypt(params, this.#key, unshared(ciphertext)))
     } catch (cause) {
-      throw new TsunagiError('DECRYPTION_FAILED', 'The data was altered or encrypted with another key.', { cause })
+      throw new TsunagiError('DECRYPTION_FAILED', 'The data was altered, cut, or encrypted with another key.', {
+        cause,
+      })
     }
   }
 }
