@@ -70,13 +70,16 @@ export const keyStorageConformance: readonly CryptoCase[] = [
 
   {
     name: 'the private half of a stored key cannot be read',
-    async run({ provider, keep }) {
+    async run(implementation) {
+      const { provider, keep } = implementation
       const [{ seed, publicKey }] = ED25519
       const signing = await keep(await provider.storeSigningKey(await provider.signingKeyFrom(seed, publicKey)))
       check(readable(signing as StoredRecord, seed).length === 0, 'no entry shows the seed')
       const key = await provider.introductionKeyFrom(HPKE.secret)
       const introduction = await keep(await provider.storeIntroductionKey(key))
       check(readable(introduction as StoredRecord, HPKE.secret).length === 0, 'no entry shows the secret')
+      for (const generated of Object.values(await storedKeys(implementation)))
+        check(readable(generated, seed).length === 0, 'no entry of a generated key can be exported')
     },
   },
 

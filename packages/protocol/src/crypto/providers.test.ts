@@ -31,6 +31,15 @@ describe('on a host whose WebCrypto has no Ed25519 and no X25519', () => {
     takeCurvesAway()
     expect((await createCryptoProvider()).name).toBe('noble')
   })
+
+  test('webcrypto verifies nothing, and holds it against no key afterwards', async () => {
+    const [{ publicKey, signature, message }] = ED25519
+    const provider = createWebCryptoProvider()
+    takeCurvesAway()
+    expect(await provider.verify(publicKey, signature, message)).toBe(false)
+    vi.restoreAllMocks()
+    expect(await provider.verify(publicKey, signature, message)).toBe(true)
+  })
 })
 
 test.each([webcrypto, noble])('$name signs as RFC 8032 does', async (provider) => {
@@ -69,6 +78,24 @@ test('webcrypto restores what noble stored, and noble says that it cannot restor
   await expect(noble.restoreSigningKey(native)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
   const nativeIntroduction = await keep(await webcrypto.storeIntroductionKey(opening))
   await expect(noble.restoreIntroductionKey(nativeIntroduction)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
+})
+
+test('webcrypto refuses an agreement on zero that the host lets pass', async () => {
+  const key = await webcrypto.generateEphemeralKey()
+  vi.spyOn(crypto.subtle, 'deriveBits').mockResolvedValue(new ArrayBuffer(32))
+  await expect(key.agree(key.publicKey)).rejects.toMatchObject({ code: 'INVALID_FORMAT' })
+})
+
+test('webcrypto imports the key of a peer once, and forgets it after 64 others', async () => {
+  const [{ publicKey, signature, message }] = ED25519
+  const provider = createWebCryptoProvider()
+  const others = await Promise.all(Array.from({ length: 64 }, () => provider.generateSigningKey()))
+  const imports = vi.spyOn(crypto.subtle, 'importKey')
+  for (let i = 0; i < 3; i++) expect(await provider.verify(publicKey, signature, message)).toBe(true)
+  expect(imports).toHaveBeenCalledTimes(1)
+  for (const other of others) expect(await provider.verify(other.publicKey, signature, message)).toBe(false)
+  expect(await provider.verify(publicKey, signature, message)).toBe(true)
+  expect(imports).toHaveBeenCalledTimes(1 + 64 + 1)
 })
 
 test('more random bytes than the host gives at once are refused', () => {

@@ -23,7 +23,8 @@ function wycheproof<G extends Group<Vector>>(
   holds: (vector: G['tests'][number], group: G) => Promise<boolean>,
 ): void {
   const from = path.join(folder, file)
-  test(file, async ({ skip }) => {
+  // Hundreds of curve operations in JavaScript, on a machine that may be busy.
+  test(file, { timeout: 60_000 }, async ({ skip }) => {
     skip(!existsSync(from), `skipped: not present: ${from}`)
     const { testGroups } = JSON.parse(readFileSync(from, 'utf8')) as { testGroups: readonly G[] }
     const broken: number[] = []
