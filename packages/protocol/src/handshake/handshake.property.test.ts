@@ -107,7 +107,7 @@ test('two peers never disagree about a handshake and are never stuck, whatever t
     }),
     { numRuns: 150 },
   )
-})
+}, 60_000)
 
 test('whoever starts, in whatever order messages arrive, both get exactly one channel, and it is the same', async () => {
   await fc.assert(
@@ -142,4 +142,4 @@ test('whoever starts, in whatever order messages arrive, both get exactly one ch
     ),
     { numRuns: 100 },
   )
-})
+}, 60_000)

@@ -3,13 +3,17 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/index.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import { OPEN_TYPES } from '../messages.ts'
+import { OPEN_TYPES, type OpenPayload } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
+import { openOpenFrame, sealOpenFrame } from '../wire/open-frame.ts'
+import { uuidV4 } from '../wire/uuid.ts'
 import { endingElsewhere } from './hostile/link-that-ends-elsewhere.fixture.ts'
 import { alter } from './hostile/network-that-alters.fixture.ts'
 import { splice } from './hostile/network-that-splices.fixture.ts'
+import { answerOtherwise } from './hostile/peer-that-answers-otherwise.fixture.ts'
 import { claimKey } from './hostile/peer-that-claims-anothers-key.fixture.ts'
 import { PassingPeer } from './hostile/peer-that-passes-on-ephemerals.fixture.ts'
+import { signSomethingElse } from './hostile/peer-that-signs-something-else.fixture.ts'
 import { SMALL_ORDER_KEYS, withEphemeral } from './hostile/peer-with-a-small-order-key.fixture.ts'
 import { reflect } from './hostile/server-that-reflects.fixture.ts'
 import { replayAll } from './hostile/server-that-replays.fixture.ts'
@@ -97,7 +101,7 @@ test('any altered byte of any message is found', async () => {
     ),
     { numRuns: 200 },
   )
-})
+}, 60_000)
 
 describe('a server that replays', () => {
   test('gets no second handshake, at once or before the nonces are forgotten', async () => {
@@ -161,6 +165,9 @@ describe('a network that splices two handshakes', () => {
     }
     expect(alice.refused.concat(bob.refused)).toEqual([code])
     noSession()
+    // What is no handshake is not answered; the responder's own handshake did fail in the second case.
+    const errors = lab.mail.filter(({ type }) => type === 'error')
+    expect(errors).toHaveLength(what === 'handshake_confirm' ? 1 : 0)
   })
 })
 
@@ -230,6 +237,90 @@ describe('a handshake passed to a third peer', () => {
     expect(bob.failed).toEqual(['HANDSHAKE_TIMEOUT'])
     expect(channels()).toEqual([])
   })
+})
+
+describe('a peer that signs something else than the transcript is refused', () => {
+  test.each(['initiator', 'responder'])('as %s', async (role) => {
+    const mallory = await lab.peer('mallory', { key: signSomethingElse(await crypto.generateSigningKey()) })
+    const [from, to] = role === 'initiator' ? [mallory, bob] : [bob, mallory]
+    from.manager.sendHandshake(to.id)
+    await lab.settle()
+    expect(bob.failed).toEqual(['CHALLENGE_INVALID'])
+    expect(bob.channels).toEqual([])
+    noSession()
+  })
+})
+
+describe('a peer that answers otherwise than was offered is refused:', () => {
+  const session = uuidV4(crypto.randomBytes(16))
+  const offered = { sessionId: session, expected: 17, epoch: 3 }
+
+  test.each([
+    ['another version', 'INVALID_VERSION', undefined, { version: '0.9' }],
+    ['another suite', 'INVALID_VERSION', undefined, { suite: 'none' }],
+    ['another certificate than in its answer', 'BINDING_MISMATCH', undefined, { fingerprint: new Uint8Array(32) }],
+    ['a session to go on with that was not offered', 'INVALID_FORMAT', undefined, { resume: { expected: 1 } }],
+    ['keys numbered as ones used before', 'INVALID_FORMAT', offered, { resume: { expected: 1 }, epoch: 2 }],
+    ['a new session that does not begin at the first keys', 'INVALID_FORMAT', offered, { epoch: 3 }],
+    ['an answer that is none', 'INVALID_FORMAT', undefined, { answer: new Uint8Array(1) }],
+  ])('%s', async (_, code, resumption, terms) => {
+    const mallory = await lab.peer('mallory')
+    alice.resumption = resumption
+    answerOtherwise(lab, mallory, terms)
+    alice.manager.sendHandshake(mallory.id)
+    await lab.settle()
+    expect(alice.failed).toEqual([code])
+    expect(channels()).toEqual([])
+  })
+
+  test('and one that keeps to the offer is not', async () => {
+    const mallory = await lab.peer('mallory')
+    alice.resumption = offered
+    answerOtherwise(lab, mallory, { resume: { expected: 1 }, epoch: 3 })
+    alice.manager.sendHandshake(mallory.id)
+    await lab.settle()
+    expect(alice.channels).toMatchObject([{ sessionId: session, resumedFrom: 1, epoch: 3 }])
+  })
+})
+
+describe('a handshake is refused, and its sender told no more than it may know, where it has', () => {
+  test.each([
+    ['no version of ours', 'INVALID_VERSION', 'INVALID_VERSION', { versions: ['0.9'] }],
+    ['no suite of ours', 'INVALID_VERSION', 'INVALID_VERSION', { suites: ['none'] }],
+    [
+      'another certificate than in its offer',
+      'BINDING_MISMATCH',
+      'CHALLENGE_INVALID',
+      { fingerprint: new Uint8Array(32) },
+    ],
+    ['an offer that is none', 'INVALID_FORMAT', 'CHALLENGE_INVALID', { offer: new Uint8Array(1) }],
+    ['an id that is no UUIDv4', 'INVALID_FORMAT', 'CHALLENGE_INVALID', { session: new Uint8Array(16) }],
+  ])(
+    '%s',
+    async (_, code, saysOnly, { session, ...differs }: Partial<OpenPayload<'handshake'>> & { session?: Bytes }) => {
+      lab.server = () => undefined
+      alice.manager.sendHandshake(bob.id)
+      await lab.settle()
+      const [mail] = lab.mail
+      if (!mail) throw new Error('a handshake was sent')
+      const real = await openOpenFrame(crypto, mail.frame, bob.id)
+      if (real.type !== 'handshake') throw new Error('a handshake comes first')
+      const frame = await sealOpenFrame(crypto, alice.key, {
+        type: 'handshake',
+        recipient: bob.id,
+        session: session ?? real.envelope.session_id,
+        timestamp: lab.clock.now(),
+        payload: { ...real.payload, ...differs },
+      })
+      lab.deliver(mail, { frame })
+      await lab.settle()
+      expect(bob.refused).toEqual([code])
+      expect(bob.manager.isUnderWay(alice.id)).toBe(false)
+      const said = lab.mail.find(({ from }) => from === bob)
+      if (!said) throw new Error('the sender is told')
+      expect((await openOpenFrame(crypto, said.frame, alice.id)).payload).toMatchObject({ code: saysOnly })
+    },
+  )
 })
 
 test.each([
