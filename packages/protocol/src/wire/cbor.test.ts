@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { PROTOCOL } from '../limits.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text, 'hex'))
@@ -36,6 +37,29 @@ test.each([
   [new Uint8Array(300)],
 ])('%j comes back as it was', (value) => {
   expect(decodeCbor(encodeCbor(value))).toEqual(value)
+})
+
+const nested = (depth: number): unknown =>
+  depth === 0 ? 1 : depth % 2 === 0 ? [nested(depth - 1)] : { a: nested(depth - 1) }
+
+test.each([
+  ['undefined', undefined],
+  ['undefined in an array', [undefined]],
+  ['an array with a hole', new Array(2)],
+  ['not a number', { a: NaN }],
+  ['infinity', [-Infinity]],
+  ['a BigInt', 2n ** 60n],
+  ['a Map', new Map([[1, 2]])],
+  ['a date', new Date(0)],
+  ['a function', () => 1],
+  ['nesting deeper than the other side reads', nested(PROTOCOL.maxDepth + 1)],
+])('%s is refused to its sender, as the other side would refuse it', (_, value) => {
+  expect(() => encodeCbor(value)).toThrow(expect.objectContaining({ code: 'INVALID_FORMAT' }))
+})
+
+test('a value nested as deeply as allowed comes back', () => {
+  expect(decodeCbor(encodeCbor(nested(PROTOCOL.maxDepth)))).toEqual(nested(PROTOCOL.maxDepth))
+  expect(encodeCbor({ a: undefined })).toEqual(encodeCbor({}))
 })
 
 test('a key __proto__ stays data and gives no prototype', () => {

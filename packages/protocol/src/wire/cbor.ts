@@ -1,11 +1,27 @@
 /** Deterministic CBOR (RFC 8949 §4.2.1), decoded strictly: one value has one encoding, and only that is accepted (SPEC §3). */
-import { type DecodeOptions, decode, encode, rfc8949EncodeOptions, Tokenizer } from 'cborg'
+import { type DecodeOptions, decode, type EncodeOptions, encode, rfc8949EncodeOptions, Tokenizer } from 'cborg'
 import * as v from 'valibot'
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 import { type Bytes, equalBytes } from './bytes.ts'
 
-const encodeOptions = { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }
+type TypeEncoder = NonNullable<EncodeOptions['typeEncoders']>[string]
+
+/** Each refuses what decodeCbor() would refuse at the other side, and leaves the rest to the encoder. */
+const refusing: Record<'undefined' | 'bigint' | 'Map' | 'number' | 'Array' | 'Object', TypeEncoder> = {
+  undefined: () => refuse('undefined'),
+  bigint: () => refuse('a BigInt'),
+  Map: () => refuse('a Map'),
+  number: (value: number) => (Number.isFinite(value) ? null : refuse(String(value))),
+  Array: refuseDeep,
+  Object: refuseDeep,
+}
+
+const encodeOptions: EncodeOptions = {
+  ...rfc8949EncodeOptions,
+  ignoreUndefinedProperties: true,
+  typeEncoders: refusing,
+}
 
 const decodeOptions: DecodeOptions = {
   strict: true,
@@ -19,7 +35,7 @@ const decodeOptions: DecodeOptions = {
 
 /**
  * @throws TsunagiError INVALID_FORMAT where `value` holds what CBOR here cannot carry (functions, symbols, cycles,
- * NaN, infinities, integers beyond 2^53), or nests deeper than PROTOCOL.maxDepth
+ * NaN, infinities, BigInts, Maps, undefined in an array), or nests deeper than PROTOCOL.maxDepth
  */
 export function encodeCbor(value: unknown): Bytes {
   let encoded: Bytes
@@ -59,6 +75,23 @@ export function parseAs<S extends v.GenericSchema>(schema: S, value: unknown, wh
     missing ? 'MISSING_FIELDS' : 'INVALID_FORMAT',
     `${what}: ${field} ${missing ? 'is missing' : `is not valid (${issue.message})`}`,
   )
+}
+
+function refuse(what: string): never {
+  throw new Error(`${what} has no form here`)
+}
+
+function refuseDeep(
+  value: object,
+  _type: string,
+  _options: EncodeOptions,
+  ancestors?: Parameters<TypeEncoder>[3],
+): null {
+  let depth = 1
+  for (let ancestor = ancestors; ancestor !== undefined; ancestor = ancestor.parent) depth++
+  // As for a decoder, an empty one opens nothing.
+  if (depth > PROTOCOL.maxDepth && Object.keys(value).length > 0) throw new Error('nested too deeply')
+  return null
 }
 
 function reason(cause: unknown): string {
