@@ -54,6 +54,9 @@ export const LIMITS = {
   /** Open frames a server-proven sender may have checked, per second and in a burst: before any curve operation. */
   openFrameRate: 20,
   openFrameBurst: 60,
+  /** Handshakes a server-proven sender may begin: a tab has about 500 peer connections in its life, and each takes one. */
+  openHandshakeRate: 1,
+  openHandshakeBurst: 10,
   /** Open frames that may wait to be checked, from all senders: 8 MiB at most. */
   maxOpenFramesWaiting: 256,
   /** Errors told to one sender before a session, per second and in a burst: each costs a signature. */

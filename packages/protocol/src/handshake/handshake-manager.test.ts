@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/index.ts'
+import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { LinkAttempt, LinkTransport } from '../links/link.ts'
 import { OPEN_TYPES } from '../messages.ts'
@@ -358,6 +359,17 @@ describe('an error', () => {
     expect(errors.length).toBeGreaterThanOrEqual(LIMITS.openErrorBurst)
     expect(errors.length).toBeLessThanOrEqual(LIMITS.openErrorBurst + 2 * LIMITS.openErrorRate)
   })
+})
+
+test('a handshake whose frames cannot be sent ends at once, with the reason and without another frame', async () => {
+  lab.server = () => undefined
+  alice.manager.sendHandshake(bob.id)
+  await lab.settle()
+  const sent = lab.mail.length
+  alice.manager.unreachable(bob.id, new TsunagiError('UNKNOWN_PEER', 'That peer is not there.'))
+  expect(alice.failed).toEqual(['UNKNOWN_PEER'])
+  await nothingIsLeftBehind()
+  expect(lab.mail).toHaveLength(sent)
 })
 
 test('a link that closes while the handshake is under way fails it', async () => {

@@ -97,7 +97,7 @@ export class HandshakeManager {
     if (equalBytes(sender, this.#host.key.publicKey)) {
       throw new TsunagiError('UNKNOWN_SENDER', 'A frame came back to its sender.')
     }
-    this.#gate.admit(sender)
+    this.#gate.admit(sender, type)
     if (this.#waiting >= LIMITS.maxOpenFramesWaiting) throw tooMany()
     if (type === 'handshake') this.#checkRoom(sender)
   }

@@ -373,17 +373,46 @@ describe('what costs too much is refused before any signature is checked:', () =
     const mallory = await lab.peer('mallory')
     mallory.manager.sendHandshake(bob.id)
     await lab.settle()
-    const [handshake] = lab.mail
-    if (!handshake) throw new Error('a handshake was sent')
+    const candidates = lab.mail.find(({ from, type }) => from === mallory && type === 'link_candidates')
+    if (!candidates) throw new Error('candidates were sent')
     const before = lab.verifications
     bob.traces.length = 0
-    for (let times = 0; times < 1_000; times++) lab.deliver(handshake)
+    for (let times = 0; times < 1_000; times++) lab.deliver(candidates)
     await lab.settle()
     expect(bob.refused.filter((code) => code === 'RATE_LIMITED').length).toBeGreaterThan(900)
     expect(lab.verifications - before).toBeLessThanOrEqual(LIMITS.openFrameBurst)
+    expect(lab.verifications - before).toBeGreaterThan(LIMITS.openHandshakeBurst)
     alice.manager.sendHandshake(bob.id)
     await lab.settle()
     expect(bob.channels.map(({ peer }) => peer)).toContainEqual(alice.id)
+  })
+
+  test('handshakes that come too fast from one sender, each of which would take a connection', async () => {
+    let connections = 0
+    await meet(undefined, {
+      transport: (real) => ({
+        ...real,
+        answer: (...parameters) => {
+          connections++
+          return real.answer(...parameters)
+        },
+      }),
+    })
+    lab.server = (mail) => mail.type === 'handshake' && lab.deliver(mail)
+    for (let times = 0; times < 40; times++) {
+      // As often as it likes: a new peer with the same key remembers no handshake of before.
+      const again = await lab.peer('alice', { key: alice.key })
+      again.manager.sendHandshake(bob.id)
+      await lab.settle()
+      again.manager.close()
+    }
+    expect(connections).toBe(LIMITS.openHandshakeBurst)
+    expect(new Set(bob.refused)).toEqual(new Set(['RATE_LIMITED']))
+    lab.clock.advance(1_000 / LIMITS.openHandshakeRate)
+    lab.server = (mail) => lab.deliver(mail)
+    alice.manager.sendHandshake(bob.id)
+    await lab.settle()
+    expect(bob.channels).toHaveLength(1)
   })
 
   test('more handshakes than may be under way, until some of them have ended', async () => {

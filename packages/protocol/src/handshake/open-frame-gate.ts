@@ -1,11 +1,13 @@
 /** Bounds what strangers can have checked, before any curve operation (SPEC §3.2). */
 import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import type { OpenType } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 
 interface Sender {
   readonly frames: TokenBucket
+  readonly handshakes: TokenBucket
   readonly errors: TokenBucket
 }
 
@@ -19,10 +21,12 @@ export class OpenFrameGate {
   }
 
   /** @param sender as the server names it, which has proven it to the server only @throws TsunagiError RATE_LIMITED */
-  admit(sender: Bytes): void {
-    if (this.#sender(sender).frames.take(this.#clock.now())) return
+  admit(sender: Bytes, type: OpenType): void {
+    const now = this.#clock.now()
+    const { frames, handshakes } = this.#sender(sender)
+    if (frames.take(now) && (type !== 'handshake' || handshakes.take(now))) return
     throw new TsunagiError('RATE_LIMITED', 'A peer sends frames faster than allowed before a session.', {
-      retryAfter: 1_000 / LIMITS.openFrameRate,
+      retryAfter: 1_000 / (type === 'handshake' ? LIMITS.openHandshakeRate : LIMITS.openFrameRate),
     })
   }
 
@@ -36,6 +40,7 @@ export class OpenFrameGate {
     const now = this.#clock.now()
     const sender = this.#senders.get(name) ?? {
       frames: new TokenBucket(LIMITS.openFrameRate, LIMITS.openFrameBurst, now),
+      handshakes: new TokenBucket(LIMITS.openHandshakeRate, LIMITS.openHandshakeBurst, now),
       errors: new TokenBucket(LIMITS.openErrorRate, LIMITS.openErrorBurst, now),
     }
     this.#senders.delete(name)
