@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -29,6 +29,7 @@ afterAll(() => rm(webApp, { recursive: true }))
 function start(env: Record<string, string>): ChildProcessByStdio<null, Readable, Readable> {
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', MAIN], {
     env: { PATH: process.env['PATH'], PORT: '0', TSUNAGI_WEB_APP: webApp, ...env },
+    cwd: dirname(MAIN),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => {

@@ -114,7 +114,7 @@ test('a ping is answered with its own bytes, also before the join', async () => 
 
 const key = new Uint8Array(32)
 const NOT_FOR_THE_SERVER: Readonly<Record<string, Uint8Array | string>> = {
-  'a text frame': 'join',
+  'a text frame, although a ping if it were binary': String.fromCharCode(SIGNALING_TYPES.ping),
   'an empty message': new Uint8Array(0),
   'an unknown type': new Uint8Array([99, 1, 2, 3]),
   'a relay without payload': new Uint8Array([SIGNALING_TYPES.relay, ...key]),
