@@ -368,12 +368,27 @@ describe('storage', () => {
       const { get } = IDBObjectStore.prototype
       IDBObjectStore.prototype.get = () => {
         IDBObjectStore.prototype.get = get
-        throw new DOMException('Disk error.', 'UnknownError')
+        throw new DOMException('No.', 'SecurityError')
       }
     })
     const stranger = await become(page)
-    expect(stranger).toMatchObject({ persistent: false, failure: expect.stringMatching(/^STORAGE_FAILED/) })
+    expect(stranger).toMatchObject({ persistent: false, failure: expect.stringMatching(/allow site data/) })
     expect(stranger.id).not.toBe(known.id)
+    expect(await become(page)).toEqual(known)
+  })
+
+  test('an identity that another page stores meanwhile is not written over', async () => {
+    const page = await openWithData()
+    const known = await become(page)
+    await page.evaluate(() => {
+      const { get } = IDBObjectStore.prototype
+      IDBObjectStore.prototype.get = function () {
+        IDBObjectStore.prototype.get = get
+        return this.get('nothing is here yet')
+      }
+    })
+    const late = await become(page)
+    expect(late).toMatchObject({ persistent: false, failure: expect.stringMatching(/^STORAGE_FAILED/) })
     expect(await become(page)).toEqual(known)
   })
 })

@@ -55,7 +55,7 @@ export async function loadIdentity(
   const kept = found === undefined ? undefined : parse(found)
   const stored = await renewed(kept, crypto, now)
   const identity = await restored(stored, crypto)
-  // What could not be read may well be there: it is not written over.
+  // Nothing is written where nothing could be read: what is there may be an identity.
   if (database && !failure && stored !== kept) await attempt(write(database, slot, stored, kept === undefined))
   const persistent = kept !== undefined || (database !== undefined && failure === undefined)
   return { ...identity, persistent, storageFailure: failure }

@@ -21,11 +21,9 @@ export const openWebSocket: OpenSocket = (url, events) => {
     queueMicrotask(() => events.close(code, reason))
   }
   socket.binaryType = 'arraybuffer'
-  socket.onopen = () => {
-    if (!ended) events.open()
-  }
+  // Browsers tell neither of them once close() was called.
+  socket.onopen = () => events.open()
   socket.onmessage = ({ data }) => {
-    if (ended) return
     if (data instanceof ArrayBuffer) events.message(new Uint8Array(data))
     else {
       socket.close()
