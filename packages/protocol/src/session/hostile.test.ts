@@ -1,10 +1,10 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/webcrypto.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
 import { encodeCbor } from '../wire/cbor.ts'
 import { uuidV4 } from '../wire/uuid.ts'
-import { FRAME_OVERHEAD, HEADER_LENGTH, nonceOf } from './frame.ts'
+import { FRAME_OVERHEAD, HEADER_LENGTH, nonceOf, RECORD_HEAD } from './frame.ts'
 import { type FrameChanges, FrameWriter, record, typed } from './hostile/frame-writer.fixture.ts'
 import {
   linkThatAddsAlteredFrames,
@@ -24,10 +24,13 @@ import {
 } from './hostile/thief-of-traffic-keys.fixture.ts'
 import { losing, passing, SessionPair } from './session-pair.fixture.ts'
 
+// Megabytes are signed and encrypted here, which takes a busy machine its time.
+vi.setConfig({ testTimeout: 30_000 })
+
 const crypto = createWebCryptoProvider()
-/** A frame with one message of this is as long as this: head, record's head and eight bytes. */
-const EIGHT = (seed: number) => new Uint8Array(8).fill(seed)
-const FRAME = FRAME_OVERHEAD + 6 + 8
+const eight = (seed: number) => new Uint8Array(8).fill(seed)
+/** Bytes of a frame with one message of eight. */
+const FRAME = FRAME_OVERHEAD + RECORD_HEAD + 8
 
 let pair: SessionPair
 beforeEach(async () => {
@@ -59,20 +62,20 @@ describe('whoever carries the frames', () => {
   test('cannot alter any byte of one', async () => {
     for (const position of positions) {
       pair.wire = linkThatAddsAlteredFrames(position).wire
-      const sending = pair.a.send('message', EIGHT(position))
+      const sending = pair.a.send('message', eight(position))
       await pair.quiet()
       expect(sending.outcome).toBe('delivered')
     }
     expect(pair.framesOf('a').map((frame) => frame.length)).toEqual(positions.map(() => FRAME))
     expect(pair.b.refusedCodes).toEqual(positions.map(refusalAt))
-    expect(pair.b.received()).toEqual(positions.map(EIGHT))
+    expect(pair.b.received()).toEqual(positions.map(eight))
     await goesOn(pair)
   })
 
   test('cannot put an altered one in its place: it is sent again', async () => {
     for (const position of positions.slice(0, HEADER_LENGTH + 10)) {
       pair.wire = linkThatAltersFrames(position).wire
-      const replaced = pair.a.send('message', EIGHT(position))
+      const replaced = pair.a.send('message', eight(position))
       await pair.quiet()
       expect(replaced.outcome).toBeUndefined()
       expect(pair.b.refusedCodes.at(-1)).toBe(refusalAt(position))
@@ -80,7 +83,7 @@ describe('whoever carries the frames', () => {
       const next = pair.a.send('message', position)
       await pair.quiet()
       expect([replaced.outcome, next.outcome]).toEqual(['delivered', 'delivered'])
-      expect(pair.b.received().slice(-2)).toEqual([EIGHT(position), position])
+      expect(pair.b.received().slice(-2)).toEqual([eight(position), position])
     }
     expect(pair.b.received().length).toBe(2 * (HEADER_LENGTH + 10))
     await goesOn(pair)
@@ -96,12 +99,12 @@ describe('whoever carries the frames', () => {
     ['send nothing', linkThatTruncatesFrames(() => 0), 'INVALID_FORMAT'],
   ])('cannot %s', async (_, tampering, ...codes) => {
     pair.wire = tampering.wire
-    const sendings = [1, 2, 3].map((i) => pair.a.send('message', EIGHT(i)))
+    const sendings = [1, 2, 3].map((i) => pair.a.send('message', eight(i)))
     await pair.quiet()
     pair.b.send('message', 'answer')
     await pair.quiet()
     expect(sendings.map(({ outcome }) => outcome)).toEqual(['delivered', 'delivered', 'delivered'])
-    expect(pair.b.received()).toEqual([EIGHT(1), EIGHT(2), EIGHT(3)])
+    expect(pair.b.received()).toEqual([eight(1), eight(2), eight(3)])
     expect(pair.a.received()).toEqual(['answer'])
     expect(tampering.done()).toBeGreaterThan(0)
     const refused = [...pair.a.refusedCodes, ...pair.b.refusedCodes]
@@ -203,6 +206,7 @@ describe('who has the traffic keys and not the identity', () => {
     'and %s is not heard',
     async (how) => {
       const connection = await pair.replaceLink()
+      const heard = pair.b.heard
       const victim = pair.a.key.publicKey
       const thief =
         how === 'does not sign'
@@ -215,6 +219,7 @@ describe('who has the traffic keys and not the identity', () => {
       await pair.quiet()
       expect(pair.b.refusedCodes).toEqual(['INVALID_SIGNATURE', 'INVALID_SIGNATURE'])
       expect(pair.b.messages).toEqual([])
+      expect(pair.b.heard, 'nor does it look alive').toBe(heard)
       expect(pair.b.session.state).toBe('established')
       await goesOn(pair)
     },

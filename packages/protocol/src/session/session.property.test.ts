@@ -264,6 +264,6 @@ test('over any links, what was accepted arrives once and in order, every promise
       expect([pair.net.openEnds, pair.net.openAttempts, pair.clock.pending]).toEqual([0, 0, 0])
       expect([pair.a.session.state, pair.b.session.state]).toEqual(['closed', 'closed'])
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
 }, 120_000)

@@ -1,0 +1,129 @@
+import { beforeEach, expect, test } from 'vitest'
+import { TsunagiError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import { type Batch, type Lane, Outgoing } from './outgoing.ts'
+
+let outgoing: Outgoing
+let settled: string[]
+
+beforeEach(() => {
+  outgoing = new Outgoing()
+  settled = []
+})
+
+/** A message that is told apart by the first byte of its payload. */
+function add(number: number, size = 1, lane: Lane = 'normal', ephemeral = false): void {
+  outgoing.add({
+    type: 1,
+    raw: true,
+    payload: new Uint8Array(size).fill(number),
+    lane,
+    ephemeral,
+    durable: undefined,
+    settle: (error) => settled.push(`${number} ${error?.code ?? 'delivered'}`),
+  })
+}
+
+/** All that goes now, as [sequence number, first byte]. */
+function taken(): [number, number | undefined][] {
+  const all: [number, number | undefined][] = []
+  for (let batch = outgoing.take(); batch !== undefined; batch = outgoing.take()) all.push(...numbered(batch))
+  return all
+}
+
+function numbered({ first, records }: Batch): [number, number | undefined][] {
+  return records.map(({ payload }, i) => [first + i, payload[0]])
+}
+
+const piece = LIMITS.targetFrame
+
+test('numbers are given when a message leaves its lane, not before', () => {
+  add(1, 1, 'low')
+  add(2, 1, 'normal')
+  add(3, 1, 'high')
+  expect(taken()).toEqual([
+    [1, 3],
+    [2, 2],
+    [3, 1],
+  ])
+})
+
+test('what goes again goes on where it was, also when an acknowledgement comes in between', () => {
+  for (const number of [1, 2, 3, 4]) add(number, piece)
+  expect(taken().length).toBe(4)
+  outgoing.sendAgain()
+  expect(numbered(outgoing.take() as Batch)).toEqual([[1, 1]])
+  expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(2)
+  expect(taken()).toEqual([
+    [3, 3],
+    [4, 4],
+  ])
+  expect(settled).toEqual(['1 delivered', '2 delivered'])
+})
+
+test('a message is settled when all of it has arrived, and only once', () => {
+  add(1, 2 * piece)
+  taken()
+  expect(outgoing.acknowledge(2, LIMITS.receiveWindow)).toBe(0)
+  expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(1)
+  expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(0)
+  expect(outgoing.acknowledge(1, LIMITS.receiveWindow), 'an old acknowledgement says nothing').toBe(0)
+  expect(settled).toEqual(['1 delivered'])
+  expect(outgoing.waiting).toBe(0)
+})
+
+test('what was never sent cannot be acknowledged', () => {
+  add(1)
+  expect(outgoing.acknowledge(2, LIMITS.receiveWindow)).toBeUndefined()
+  taken()
+  expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBeUndefined()
+  expect(settled).toEqual([])
+})
+
+test('a window smaller than a record lets one record go at a time', () => {
+  add(1, piece)
+  taken()
+  add(2)
+  add(3)
+  expect(outgoing.acknowledge(2, 0)).toBe(1)
+  expect(taken()).toEqual([[2, 2]])
+  expect(outgoing.hasWork).toBe(false)
+  outgoing.acknowledge(3, 0)
+  expect(taken()).toEqual([[3, 3]])
+})
+
+test('a frame holds no more records than its receiver reads', () => {
+  for (let i = 0; i < LIMITS.maxRecordsPerFrame + 1; i++) add(1, 0)
+  expect(outgoing.take()?.records.length).toBe(LIMITS.maxRecordsPerFrame)
+  expect(outgoing.take()?.records.length).toBe(1)
+})
+
+test('the place of an ephemeral message is kept, empty, so that the numbers after it stay', () => {
+  add(1, 1, 'normal', true)
+  add(2)
+  taken()
+  outgoing.dropEphemeral()
+  outgoing.sendAgain()
+  expect(outgoing.take()?.records.map(({ type }) => type)).toEqual([0, 1])
+  expect(settled).toEqual(['1 LINK_LOST'])
+  expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(1)
+  expect(settled).toEqual(['1 LINK_LOST', '2 delivered'])
+})
+
+test('an ephemeral message that has not left goes without a trace', () => {
+  add(1, 1, 'low', true)
+  add(2, 1, 'low')
+  outgoing.dropEphemeral()
+  expect(taken()).toEqual([[1, 2]])
+})
+
+test('at the end everything is settled once, whether it has left or not, and nothing is left', () => {
+  add(1, 3 * piece)
+  add(2)
+  add(3, 1, 'high')
+  outgoing.take()
+  outgoing.take()
+  outgoing.failAll(new TsunagiError('PEER_CLOSED', 'This page is closing.'))
+  expect(settled.sort()).toEqual(['1 PEER_CLOSED', '2 PEER_CLOSED', '3 PEER_CLOSED'])
+  expect([outgoing.waiting, outgoing.hasWork, outgoing.take()]).toEqual([0, false, undefined])
+})
