@@ -15,7 +15,7 @@ function record(payload: Uint8Array<ArrayBuffer>, changes: Partial<Record> = {})
   return { type: 1, raw: true, more: false, lane: 1, payload, ...changes }
 }
 const numbered = (number: number) => record(Uint8Array.of(number))
-const skipped = record(new Uint8Array(), { type: 0, raw: false })
+const skipped = record(new Uint8Array(), { type: 0, raw: false, lane: 0 })
 
 test('records are delivered once and in order, however they come', () => {
   incoming.take(3, [numbered(3), numbered(4)])
