@@ -3,6 +3,7 @@ import { createWebCryptoProvider } from '../crypto/index.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { SIGNALING_CLOSE } from '../messages.ts'
+import type { CryptoProvider } from '../ports.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { Member, PeerUnderTest } from './mesh-peer.fixture.ts'
 import { deriveMesh, type MeshKeys, RELAY_OVERHEAD, signalingProof } from './messages.ts'
@@ -30,6 +31,12 @@ beforeEach(async () => {
 
 const record = (member = other, age = 0) => member.record(server.now() - age)
 const hexOf = (bytes: Bytes) => Buffer.from(bytes).toString('hex')
+
+/** Lets everything run that waits for nothing outside: here, what follows a signature check. */
+async function drained(): Promise<void> {
+  await crypto.verify(other.publicKey, new Uint8Array(64), utf8('x'))
+  await new Promise((resolve) => setImmediate(resolve))
+}
 
 /** Comes back after a lost socket; full jitter waits no longer than the first bound. */
 async function comeBack(...args: Parameters<ScriptedServer['admit']>): Promise<void> {
@@ -185,9 +192,9 @@ describe('relay', () => {
   test('takes a frame as large as the server allows and none larger', async () => {
     const most = server.maxMessage - RELAY_OVERHEAD
     await peer.client.relay(other.publicKey, new Uint8Array(most))
-    expect(server.socket.bytes.at(-1)).toHaveLength(server.maxMessage)
     const tooLarge = peer.client.relay(other.publicKey, new Uint8Array(most + 1))
     await expect(tooLarge).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
+    expect(server.socket.bytes.at(-1)).toHaveLength(server.maxMessage)
   })
 
   test('is QUEUE_FULL where too much waits, whether sealed or not, and works again once it has left', async () => {
@@ -468,6 +475,52 @@ describe('close', () => {
     await expect(peer.client.relay(other.publicKey, utf8('x'))).rejects.toMatchObject({ code: 'SIGNALING_UNREACHABLE' })
     expect(peer.told.slice(told)).toEqual([{ what: 'status', status: 'closed' }])
     expect(server.sockets).toHaveLength(1)
+  })
+
+  /** A peer that is closed by `close` while its crypto is at work. */
+  async function closedMeanwhile(work: (close: () => void) => Partial<CryptoProvider>): Promise<PeerUnderTest> {
+    const interrupted = await PeerUnderTest.create(
+      { ...crypto, ...work(() => interrupted.client.close()) },
+      mesh,
+      clock,
+      server,
+    )
+    interrupted.client.start()
+    await server.admit()
+    await interrupted.until('status')
+    return interrupted
+  }
+
+  test('while a record is verified, its peer is not told', async () => {
+    const interrupted = await closedMeanwhile((close) => ({
+      verify(...args) {
+        close()
+        return crypto.verify(...args)
+      },
+    }))
+    server.socket.joined(await record())
+    await interrupted.until('status', 2)
+    await drained()
+    expect(interrupted.news).toEqual([])
+  })
+
+  test('while a frame is opened, that is not told', async () => {
+    const interrupted = await closedMeanwhile((close) => ({
+      async generateIntroductionKey() {
+        const { publicKey } = await crypto.generateIntroductionKey()
+        return {
+          publicKey,
+          async open() {
+            close()
+            return utf8('opened')
+          },
+        }
+      },
+    }))
+    server.socket.relay(other.publicKey, utf8('sealed'))
+    await interrupted.until('status', 2)
+    await drained()
+    expect(interrupted.news).toEqual([])
   })
 
   test('while waiting to come back, nothing comes back', async () => {
