@@ -12,6 +12,7 @@ const HEALTH: Record<PeerInfo['health'], Shown> = {
   connecting: { mark: 'dashed', word: 'connecting' },
   healthy: { mark: 'full', word: 'healthy' },
   degraded: { mark: 'half', word: 'degraded' },
+  idle: { mark: 'dashed', word: 'idle' },
   unreachable: { mark: 'empty', word: 'unreachable' },
 }
 

@@ -9,8 +9,11 @@ export type PeerId = string
 /** `connecting`: not introduced yet. `online`: the server knows us. `offline`: trying to come back; sessions go on. */
 export type PeerStatus = 'connecting' | 'online' | 'offline' | 'closed'
 
-/** `connecting`: no session yet. The others: what was heard from page code of that peer (SPEC §7). */
-export type Health = 'connecting' | 'healthy' | 'degraded' | 'unreachable'
+/**
+ * `connecting`: no session yet. `idle`: its link was closed because nothing was said, and opens when something is. The
+ * others: what was heard from page code of that peer (SPEC §7).
+ */
+export type Health = 'connecting' | 'healthy' | 'degraded' | 'idle' | 'unreachable'
 
 export interface PeerStatistics {
   readonly messagesSent: number
@@ -32,11 +35,13 @@ export interface PeerStatistics {
 }
 
 export interface SessionInfo {
-  /** UUIDv4 text. */
+  /** UUIDv4 text; '' before the first handshake. */
   readonly id: string
-  readonly state: 'established' | 'suspended' | 'expired' | 'closed'
-  /** Milliseconds since 1970 at which the session was established. */
+  readonly state: 'new' | 'handshaking' | 'established' | 'suspended' | 'expired' | 'closed'
+  /** Milliseconds since 1970 at which this page first had a link for it. */
   readonly since: number | undefined
+  /** Milliseconds since 1970; a session outlives pages. */
+  readonly createdAt: number
   readonly sent: number
   readonly received: number
   /** Messages sent and not yet acknowledged, or not yet sent. */
@@ -52,6 +57,8 @@ export interface PeerInfo {
   /** Median of the latest round trips in milliseconds. */
   readonly roundTrip: number | undefined
   readonly link: LinkKind | undefined
+  /** Milliseconds since 1970 at which this identity first had a session with it; undefined where it never had one. */
+  readonly metAt: number | undefined
   /** Share of the peer's task places in use, 0 to 1. */
   readonly load: number
   readonly capabilities: readonly CapabilityDescription[]
@@ -153,9 +160,43 @@ export interface TraceEntry {
   readonly refused: string | undefined
 }
 
+export interface SendOptions {
+  /**
+   * The message is stored before it counts as accepted and sent until the other side has stored it, over lost links, reloads
+   * and crashes of either side, once and in order among the durable ones; default false: it survives a lost link, not a page.
+   */
+  readonly durable?: boolean
+}
+
+/** Fulfils when the other side has the message. */
+export interface Delivery extends Promise<void> {
+  /** UUIDv4 text that the other side is told; '' where the message is not durable. */
+  readonly id: string
+  /** Fulfils when the message will be delivered as far as it depends on this side: stored where it is durable, else queued. */
+  readonly accepted: Promise<void>
+}
+
+/** A durable message of ours, also of a page before this one. */
+export interface DeliveryInfo {
+  readonly id: string
+  readonly to: PeerId
+  readonly state: 'accepted' | 'delivered' | 'failed'
+  /** Milliseconds since 1970. */
+  readonly acceptedAt: number
+  /** Bytes. */
+  readonly size: number
+  readonly error: { readonly code: string; readonly message: string } | undefined
+}
+
 export interface PeerEvents {
-  /** Application data from a peer: a Uint8Array where it sent bytes, else the value it sent. */
-  message: { readonly from: PeerId; readonly data: unknown }
+  /**
+   * Application data from a peer: a Uint8Array where it sent bytes, else the value it sent. A durable message has the id that
+   * its sender gave it, and counts as handled when all listeners have returned and the promises they returned are settled; a
+   * page that ends before that gets it again, and knows it by its id.
+   */
+  message: { readonly from: PeerId; readonly data: unknown; readonly id: string | undefined }
+  /** What became of a durable message of ours. */
+  delivery: DeliveryInfo
   /** Something about a peer changed, or it is new. */
   peer: PeerInfo
   /** A peer is no longer there. */
@@ -174,6 +215,8 @@ export interface Peer {
   readonly mesh: string
   readonly status: PeerStatus
   readonly peers: readonly PeerInfo[]
+  /** Durable messages accepted and not yet delivered, oldest first for each peer; those of pages before this one, too. */
+  readonly outbox: readonly DeliveryInfo[]
   /** Tasks under way and the latest that ended, newest first. */
   readonly tasks: readonly TaskInfo[]
   /** Offers a capability; the returned function withdraws it. @throws TsunagiError INVALID_ARGUMENT, PEER_CLOSED */
@@ -182,9 +225,10 @@ export interface Peer {
   delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output>
   /**
    * Fulfils when the other side has acknowledged. `data` is a Uint8Array or any value CBOR carries.
-   * Rejects with UNKNOWN_PEER, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, QUEUE_FULL, LINK_LOST, PEER_CLOSED.
+   * Rejects with UNKNOWN_PEER, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, QUEUE_FULL, LINK_LOST, PEER_CLOSED, SESSION_NOT_FOUND and
+   * SESSION_EXPIRED where the session ended, STORAGE_FAILED where a durable message could not be stored.
    */
-  send(to: PeerId, data: unknown): Promise<void>
+  send(to: PeerId, data: unknown, options?: SendOptions): Delivery
   /** Round trip in milliseconds through page code of the other side. Rejects as send() does. */
   ping(to: PeerId): Promise<number>
   /** The returned function removes the listener. A listener that throws is reported as LISTENER_FAILED. */

@@ -82,13 +82,21 @@ export const LIMITS = {
   maxSequenceGap: 4_096,
   /** What is missing is asked for again after this long. */
   resendSpacing: 1_000,
-  /** Calls that may wait for a peer's session to be established, and how long they wait. */
-  maxWaitingForSession: 1_024,
-  connectPatience: 30_000,
   /** A peer that was there first leaves the handshake to the one that came, this long. */
   newcomerPatience: 5_000,
-  /** A session without a link ends after this long. */
-  suspendedMost: 30_000,
+  /** Without a link this long, nothing but durable messages is waited for. */
+  linkPatience: 30_000,
+  /** A session ends without a frame for the first, and in any case after the second; counted also while no page is open. */
+  sessionIdle: 3_600_000,
+  sessionAge: 24 * 3_600_000,
+  /** Sessions are looked over, and their state is stored, this often. */
+  sessionSweep: 60_000,
+  /** Durable messages of others that may wait, stored, for a listener to handle them. */
+  maxInboxBytes: 64 * MiB,
+  maxInboxMessages: 10_000,
+  /** Durable messages that may wait for one peer: a reloaded page holds them all. */
+  maxOutboxBytes: 32 * MiB,
+  maxOutboxMessages: 10_000,
   /** A peer told that the session is closed has this long to close the link itself. */
   closeGrace: 1_000,
   /** Acknowledgements that nobody waits for go after this long, or with a quarter of the window consumed. */

@@ -16,6 +16,17 @@ const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(0xffff_ffff))
 
+/** Where one side of a session stands (SPEC §5.5). */
+const resumption = v.strictObject({
+  /** The sequence number of its next message. */
+  next: sequence,
+  /** The next sequence number it expects; absent where its page was loaded anew and does not know what had come. */
+  expected: v.optional(sequence),
+  /** The number of the next durable message it expects. */
+  durable: sequence,
+})
+export type ResumptionPoint = v.InferOutput<typeof resumption>
+
 const key = bytes(32)
 const uuid = bytes(16)
 const nonce = bytes(16)
@@ -61,8 +72,8 @@ export const ackOffer = v.strictObject({
   answer: bytesUpTo(16_384),
   /** Number of the traffic keys that this handshake makes; no lower than any number of this session used before. */
   epoch,
-  /** Present where the offered session goes on: the next sequence number the responder expects. */
-  resume: v.optional(v.strictObject({ expected: sequence })),
+  /** Present where the offered session goes on. */
+  resume: v.optional(resumption),
 })
 export type AckOffer = v.InferOutput<typeof ackOffer>
 
@@ -75,8 +86,8 @@ export const openPayloads = {
     /** Of the certificate at the initiator's end of the link, as `offer` states it. */
     fingerprint: digest,
     offer: bytesUpTo(16_384),
-    /** The session the initiator would go on with, the next sequence number it expects, the lowest epoch it can use. */
-    resume: v.optional(v.strictObject({ session_id: uuid, expected: sequence, epoch })),
+    /** The session the initiator would go on with, and the lowest epoch it can use. */
+    resume: v.optional(v.strictObject({ session_id: uuid, epoch, at: resumption })),
   }),
   handshake_ack: v.strictObject({ offer: bytesUpTo(20_000), challenge_response: signature, mac: digest }),
   handshake_confirm: v.strictObject({ challenge_response: signature, mac: digest }),
@@ -111,6 +122,7 @@ export const SESSION_TYPES = {
   task_cancel: 13,
   error: 14,
   session_close: 15,
+  session_suspend: 16,
 } as const
 export type SessionType = keyof typeof SESSION_TYPES
 
@@ -178,6 +190,8 @@ export const sessionPayloads = {
   task_cancel: v.strictObject({ task_id: uuid }),
   error: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
   session_close: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
+  /** The link is closed on purpose and the session goes on later: `leaving`, the page goes; `idle`, nothing was said for long. */
+  session_suspend: v.strictObject({ reason: v.picklist(['leaving', 'idle']) }),
 } satisfies Record<SessionType, v.GenericSchema>
 export type SessionPayload<T extends SessionType> = v.InferOutput<(typeof sessionPayloads)[T]>
 

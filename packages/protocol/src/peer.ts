@@ -2,11 +2,14 @@
 import type {
   Capability,
   DelegateOptions,
+  Delivery,
+  DeliveryInfo,
   Peer,
   PeerEvents,
   PeerId,
   PeerInfo,
   PeerStatus,
+  SendOptions,
   Task,
   TaskHandler,
   TaskInfo,
@@ -20,16 +23,19 @@ import type { LinkEvents, LinkTransport } from './links/link.ts'
 import type { CapabilityDescription, SessionPayload, SessionType } from './messages.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
+import { MessageInbox } from './peers/message-inbox.ts'
+import { checkSend } from './peers/options.ts'
 import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
-import type { Session, SessionTrace } from './session/session.ts'
+import type { DurableState, SessionTrace } from './session/session.ts'
+import { SessionManager } from './session/session-manager.ts'
+import type { PinnedPeer, SessionStore, StoredMessage } from './session/store.ts'
 import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
 import type { MeshKeys } from './signaling/messages.ts'
 import { TaskCaller } from './tasks/caller.ts'
 import { CapabilityRegistry, capabilityDigestInput } from './tasks/capabilities.ts'
 import { choosePeer } from './tasks/choice.ts'
 import { TaskExecutor } from './tasks/executor.ts'
-import { asItArrives } from './tasks/payload.ts'
 import type { Bytes } from './wire/bytes.ts'
 import { uuidText } from './wire/uuid.ts'
 
@@ -45,6 +51,8 @@ export interface PeerServiceOptions {
   readonly signaling: string
   readonly openSocket: OpenSocket
   readonly transport: LinkTransport
+  /** Undefined where the host keeps nothing: sessions and messages then last as long as the page. */
+  readonly store: SessionStore | undefined
   /** Called once when the peer has closed: gives back what was taken for it. Must not throw. */
   readonly onClosed: () => void
 }
@@ -61,6 +69,9 @@ export class PeerService implements Peer {
   readonly #startedAt: number
   readonly #events = new Emitter<PeerEvents>((cause, event) => this.#listenerFailed(cause, event))
   readonly #remotes = new Map<PeerId, RemotePeer>()
+  readonly #sessions: SessionManager
+  readonly #inbox: MessageInbox
+  readonly #store: SessionStore | undefined
   readonly #signaling: SignalingClient
   readonly #handshakes: HandshakeManager
   readonly #connector: Connector
@@ -70,6 +81,7 @@ export class PeerService implements Peer {
   /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
   #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
   #offered: readonly CapabilityDescription[] = []
+  readonly #pinned = new Map<PeerId, PinnedPeer>()
   #closing: Promise<void> | undefined
 
   constructor(options: PeerServiceOptions) {
@@ -81,6 +93,22 @@ export class PeerService implements Peer {
     this.#crypto = crypto
     this.#key = key
     this.#onClosed = options.onClosed
+    this.#store = options.store
+    this.#inbox = new MessageInbox({
+      store: options.store,
+      hasListener: () => this.#events.has('message'),
+      deliver: (message) => this.#events.settle('message', message),
+      onRoom: () => {
+        for (const session of this.#sessions.sessions) session.inboxHasRoom()
+      },
+      onError: (error) => this.#events.emit('error', error),
+    })
+    this.#sessions = new SessionManager({
+      clock,
+      store: options.store,
+      hostOf: (peer) => this.#remoteOf(peer).sessionHost,
+      onStorageFailure: (error) => this.#events.emit('error', error),
+    })
     this.#startedAt = clock.now()
     this.#signaling = new SignalingClient({
       clock,
@@ -108,7 +136,7 @@ export class PeerService implements Peer {
       sendOpen: (peer, frame) => {
         this.#signaling.relay(peer, frame).catch((cause: unknown) => this.#notRelayed(peer, cause))
       },
-      resumable: (peer) => this.#remotes.get(peerIdOf(peer))?.session?.resumption,
+      resumable: (peer) => this.#sessions.find(peer)?.resumption,
       onEstablished: (channel) => this.#established(channel),
       onFailed: (peer, error) => this.#handshakeFailed(peer, error),
       onOpenFrame: (trace) => this.#traceOpenFrame(trace),
@@ -118,7 +146,7 @@ export class PeerService implements Peer {
       crypto,
       key: key.publicKey,
       connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected).length,
-      startHandshake: (peer) => this.#handshakes.sendHandshake(peer),
+      startHandshake: (peer) => this.#startHandshake(peer),
     })
     const tasks = {
       clock,
@@ -141,13 +169,21 @@ export class PeerService implements Peer {
     return this.#present().map((remote) => remote.info)
   }
 
+  get outbox(): readonly DeliveryInfo[] {
+    return this.#sessions.sessions.flatMap((session) =>
+      session.durable.map((message) => deliveryInfo(message, 'accepted', undefined)),
+    )
+  }
+
   get tasks(): readonly TaskInfo[] {
     return [...this.#caller.tasks, ...this.#executor.tasks].sort((a, b) => b.createdAt - a.createdAt)
   }
 
   /** Call once. */
   async start(): Promise<void> {
-    await this.#announce()
+    const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce()])
+    for (const known of pinned) this.#pinned.set(known.peer, known)
+    for (const message of inbox) this.#inbox.add(message)
     this.#signaling.start()
   }
 
@@ -179,14 +215,15 @@ export class PeerService implements Peer {
     return this.#caller.delegate<Output>(choose, capability, input, options)
   }
 
-  async send(to: PeerId, data: unknown): Promise<void> {
-    if (data === undefined)
-      throw new TsunagiError('INVALID_ARGUMENT', 'send() needs something to send; null is a value.')
+  send(to: PeerId, data: unknown, options: SendOptions = {}): Delivery {
     try {
-      await this.#send(to, 'message', data)
-    } catch (error) {
-      if (!isTsunagiError(error, 'INVALID_FORMAT')) throw error
-      throw new TsunagiError('INVALID_ARGUMENT', error.message, { cause: error })
+      checkSend(data, options)
+      if (options.durable !== true) return asDelivery('', Promise.resolve(), this.#send(to, 'message', data))
+      const { id, accepted, delivered } = this.#findKept(to).session.sendDurable('message', data)
+      return asDelivery(id, accepted, delivered)
+    } catch (cause) {
+      const refused = Promise.reject(publicError(cause))
+      return asDelivery('', refused, refused)
     }
   }
 
@@ -197,7 +234,9 @@ export class PeerService implements Peer {
   on<E extends keyof PeerEvents>(event: E, listener: (detail: PeerEvents[E]) => void): () => void {
     if (typeof listener !== 'function')
       throw new TsunagiError('INVALID_ARGUMENT', 'on() takes an event and a function.')
-    return this.#events.on(event, listener)
+    const remove = this.#events.on(event, listener)
+    if (event === 'message') this.#inbox.flush()
+    return remove
   }
 
   close(): Promise<void> {
@@ -211,7 +250,7 @@ export class PeerService implements Peer {
     this.#handshakes.close()
     this.#caller.close()
     this.#executor.close()
-    await Promise.all(Array.from(this.#remotes.values(), (remote) => remote.close(error)))
+    await this.#sessions.close(error)
     this.#signaling.close()
     this.#remotes.clear()
     this.#onClosed()
@@ -226,20 +265,18 @@ export class PeerService implements Peer {
     throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
   }
 
+  /** As #find(), also where the peer is not here and its session goes on. */
+  #findKept(id: PeerId): RemotePeer {
+    if (this.#closing !== undefined) throw closed()
+    const remote = this.#remotes.get(peerIdOf(publicKeyOf(id)))
+    return remote !== undefined && this.#sessions.find(remote.key) !== undefined ? remote : this.#find(id)
+  }
+
   async #send<T extends SessionType>(to: PeerId, type: T, payload: SessionPayload<T>): Promise<void> {
     const remote = this.#find(to)
-    let { session } = remote
-    let message = payload
-    if (session === undefined) {
-      // Its owner may change it while it waits.
-      message =
-        payload instanceof Uint8Array
-          ? (payload.slice() as typeof payload)
-          : asItArrives(payload, 'The message', 'INVALID_FORMAT')
-      session = await remote.established()
-    }
+    this.#connector.wanted(remote)
     try {
-      await session.send(type, message)
+      await remote.session.send(type, payload)
     } catch (cause) {
       const error = toTsunagiError(cause, 'LINK_LOST', 'The message could not be delivered.')
       remote.counters.failed(error, this.#clock.now())
@@ -253,6 +290,8 @@ export class PeerService implements Peer {
     let remote = this.#remotes.get(id)
     if (remote === undefined) {
       remote = new RemotePeer(this.#remoteHost, key.slice())
+      const known = this.#pinned.get(id)
+      if (known !== undefined) remote.recall(known)
       this.#remotes.set(id, remote)
     }
     return remote
@@ -285,9 +324,12 @@ export class PeerService implements Peer {
   /** Tells of one that is no longer there, and forgets it once nothing of it is left. */
   #checkPresence(remote: RemotePeer): void {
     if (this.#isPresent(remote)) return
-    remote.rejectWaiters(new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: remote.id }))
-    if (remote.session === undefined) this.#remotes.delete(remote.id)
-    this.#events.emit('peerleft', remote.info)
+    const { info } = remote
+    if (this.#sessions.find(remote.key)?.resumption === undefined) {
+      this.#sessions.drop(remote.id, new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: remote.id }))
+      this.#remotes.delete(remote.id)
+    }
+    this.#events.emit('peerleft', info)
   }
 
   #changed(remote: RemotePeer): void {
@@ -300,9 +342,15 @@ export class PeerService implements Peer {
     return remote.attach(channel)
   }
 
+  #startHandshake(key: Bytes): void {
+    this.#sessions.of(key).handshakeBegan()
+    this.#handshakes.sendHandshake(key)
+  }
+
   #handshakeFailed(key: Bytes, error: TsunagiError): void {
     const remote = this.#remotes.get(peerIdOf(key))
     if (remote === undefined || this.#closing !== undefined) return
+    this.#sessions.find(key)?.handshakeFailed()
     remote.counters.failed(error, this.#clock.now())
     this.#events.emit('error', error)
     this.#changed(remote)
@@ -328,6 +376,20 @@ export class PeerService implements Peer {
       get key() {
         return service.#key
       },
+      get store() {
+        return service.#store
+      },
+      get sessions() {
+        return service.#sessions
+      },
+      canTake: () => this.#inbox.hasRoom,
+      onTaken: (message) => this.#inbox.add(message),
+      onDurable: (message, state, error) => this.#events.emit('delivery', deliveryInfo(message, state, error)),
+      onStorageFailure: (error) => this.#events.emit('error', error),
+      onGivenUp: (remote) => {
+        this.#caller.peerLost(remote.id)
+        this.#executor.peerLost(remote.id)
+      },
       heartbeat: () => ({ load: this.#executor.load, queue_depth: this.#executor.queueDepth, last_sequence: 0 }),
       status: () => ({
         name: this.name,
@@ -341,7 +403,8 @@ export class PeerService implements Peer {
       onChange: (remote) => this.#changed(remote),
       onWork: (remote, message) => this.#handleWork(remote, message),
       onSuspended: (remote) => {
-        this.#connector.lost(remote)
+        // Closed on purpose, the link opens when something is to be said.
+        if (remote.session.rest === undefined) this.#connector.lost(remote)
         this.#checkPresence(remote)
       },
       onOver: (remote, error) => {
@@ -357,14 +420,14 @@ export class PeerService implements Peer {
     }
   }
 
-  readonly #trace = (remote: RemotePeer, session: Session, trace: SessionTrace): void => {
+  readonly #trace = (remote: RemotePeer, trace: SessionTrace): void => {
     const { refused } = trace
     this.#events.emit('trace', {
       ...trace,
       at: this.#clock.now(),
       peer: remote.id,
       verified: refused === undefined,
-      session: uuidText(session.id),
+      session: remote.session.info.id,
     })
   }
 
@@ -391,7 +454,7 @@ export class PeerService implements Peer {
   #handleWork(remote: RemotePeer, message: WorkMessage): void {
     switch (message.type) {
       case 'message':
-        this.#events.emit('message', { from: remote.id, data: message.payload })
+        this.#events.emit('message', { from: remote.id, data: message.payload, id: undefined })
         return
       case 'task_delegate':
         this.#executor.handleDelegate(remote.id, message.payload)
@@ -447,4 +510,34 @@ export class PeerService implements Peer {
 
 function closed(): TsunagiError {
   return new TsunagiError('PEER_CLOSED', 'This peer was closed; make a new one with createPeer().')
+}
+
+function asDelivery(id: string, accepted: Promise<void>, delivered: Promise<void>): Delivery {
+  // Nobody has to await both.
+  accepted.catch(() => undefined)
+  return Object.assign(
+    delivered.catch((cause: unknown) => {
+      throw publicError(cause)
+    }),
+    { id, accepted },
+  )
+}
+
+/** What the wire calls a malformed value is a wrong argument to who gave it. */
+function publicError(cause: unknown): unknown {
+  return isTsunagiError(cause, 'INVALID_FORMAT')
+    ? new TsunagiError('INVALID_ARGUMENT', cause.message, { cause })
+    : cause
+}
+
+function deliveryInfo(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): DeliveryInfo {
+  const { id, peer, at, payload } = message
+  return {
+    id,
+    to: peer,
+    state,
+    acceptedAt: at,
+    size: payload.length,
+    error: error && { code: error.code, message: error.message },
+  }
 }

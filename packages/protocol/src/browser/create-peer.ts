@@ -64,6 +64,7 @@ async function startPeer(
     signaling: options.signaling,
     openSocket: openWebSocket,
     transport: createWebRtcTransport(),
+    store: undefined,
     onClosed() {
       awake.abort()
       clock.close()

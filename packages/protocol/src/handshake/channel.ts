@@ -1,5 +1,6 @@
 /** What a finished handshake hands to the session (SPEC §4): a link whose other end is proven, and keys nobody else has. */
 import type { Link } from '../links/link.ts'
+import type { ResumptionPoint } from '../messages.ts'
 import type { TrafficKey } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 
@@ -8,8 +9,8 @@ export interface Channel {
   readonly peer: Bytes
   /** UUIDv4: a new one, or the one of the session that goes on. */
   readonly sessionId: Bytes
-  /** Where the session goes on: the next sequence number the other side expects from us. Undefined where it is new. */
-  readonly resumedFrom: number | undefined
+  /** Where the session goes on: what each side said of itself in the handshake. Undefined where it is new. */
+  readonly resumed: { readonly ours: ResumptionPoint; readonly theirs: ResumptionPoint } | undefined
   /** Number of these keys within the session. */
   readonly epoch: number
   /** The two directions have keys of their own, and so different roles. */
@@ -23,8 +24,7 @@ export interface Channel {
 /** What one side can offer to go on with. */
 export interface Resumption {
   readonly sessionId: Bytes
-  /** The next sequence number we expect from the other side. */
-  readonly expected: number
   /** The lowest epoch not used in that session. */
   readonly epoch: number
+  readonly at: ResumptionPoint
 }

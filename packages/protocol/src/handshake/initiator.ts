@@ -44,11 +44,7 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
         suites: [SUITE],
         fingerprint: description.fingerprint,
         offer: description.data,
-        resume: resumption && {
-          session_id: resumption.sessionId,
-          expected: resumption.expected,
-          epoch: resumption.epoch,
-        },
+        resume: resumption && { session_id: resumption.sessionId, epoch: resumption.epoch, at: resumption.at },
       })
       if (!this.move('described')) return
       const transcript = new Transcript(host.crypto, host.key.publicKey, peer, frame)
@@ -120,7 +116,7 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
     const events = host.onEstablished({
       peer,
       sessionId: answered.resume && resumption ? resumption.sessionId : id,
-      resumedFrom: answered.resume?.expected,
+      resumed: answered.resume && resumption && { ours: resumption.at, theirs: answered.resume },
       epoch: answered.epoch,
       initiator: true,
       sendKey,

@@ -21,7 +21,7 @@ export interface ResponderOptions extends AttemptOptions {
 }
 
 /** How the two sides go on, as message 2 states it. */
-interface Agreed extends Pick<Channel, 'sessionId' | 'resumedFrom' | 'epoch'> {
+interface Agreed extends Pick<Channel, 'sessionId' | 'resumed' | 'epoch'> {
   readonly schedule: KeySchedule
 }
 
@@ -67,7 +67,7 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
         fingerprint: description.fingerprint,
         answer: description.data,
         epoch: goesOn ? Math.max(ours.epoch, theirs.epoch) : 1,
-        resume: goesOn ? { expected: ours.expected } : undefined,
+        resume: goesOn ? ours.at : undefined,
       }
       const bytes = encodeCbor(offer)
       this.#transcript.add(bytes)
@@ -79,7 +79,7 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
       await this.#handleHandshakeConfirm(description.fingerprint, {
         schedule,
         sessionId: goesOn ? ours.sessionId : id,
-        resumedFrom: goesOn ? theirs.expected : undefined,
+        resumed: goesOn ? { ours: ours.at, theirs: theirs.at } : undefined,
         epoch: offer.epoch,
       })
     })

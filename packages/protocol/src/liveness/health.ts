@@ -2,8 +2,8 @@
 import type { Health } from '../api.ts'
 import { LIMITS } from '../limits.ts'
 
-/** Health within a session; `connecting` comes before it. */
-export type SessionHealth = Exclude<Health, 'connecting'>
+/** Health while there is a link. */
+export type SessionHealth = Exclude<Health, 'connecting' | 'idle'>
 
 /** `heard`: something came. `quiet`: nothing for the first threshold. `silent`: nothing for the second. */
 export type HealthEvent = 'heard' | 'quiet' | 'silent'

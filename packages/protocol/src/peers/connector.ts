@@ -34,6 +34,11 @@ export class Connector {
     if (!peer.isConnected) this.#plan(peer, how === 'present' ? 0 : LIMITS.newcomerPatience)
   }
 
+  /** Something waits for it: where nothing is planned, a link is opened now. */
+  wanted(peer: RemotePeer): void {
+    if (!peer.isConnected && !this.#plans.has(peer)) this.#plan(peer, 0)
+  }
+
   /** Its link is gone. Both sides notice, so the one with the higher key leaves the other some time. */
   lost(peer: RemotePeer): void {
     const first = compareBytes(this.#options.key, peer.key) < 0

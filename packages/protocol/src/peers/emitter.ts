@@ -1,6 +1,6 @@
 /** Tells listeners; one that throws harms nobody else. */
 export class Emitter<Events extends object> {
-  readonly #listeners: { [E in keyof Events]?: Set<(detail: Events[E]) => void> } = {}
+  readonly #listeners: { [E in keyof Events]?: Set<(detail: Events[E]) => unknown> } = {}
   readonly #onFailure: (cause: unknown, event: keyof Events) => void
 
   /** @param onFailure a listener threw. Must not throw. */
@@ -24,12 +24,22 @@ export class Emitter<Events extends object> {
   }
 
   emit<E extends keyof Events>(event: E, detail: Events[E]): void {
+    void this.settle(event, detail)
+  }
+
+  /** Tells at once. Fulfils when the promises that listeners returned are settled; never rejects. */
+  async settle<E extends keyof Events>(event: E, detail: Events[E]): Promise<void> {
+    const returned: unknown[] = []
     for (const listener of this.#listeners[event] ?? []) {
       try {
-        listener(detail)
+        returned.push(listener(detail))
       } catch (cause) {
         this.#onFailure(cause, event)
       }
+    }
+    if (!returned.some((value) => value instanceof Promise)) return
+    for (const outcome of await Promise.allSettled(returned)) {
+      if (outcome.status === 'rejected') this.#onFailure(outcome.reason, event)
     }
   }
 }

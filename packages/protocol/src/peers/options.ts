@@ -1,5 +1,5 @@
 /** What createPeer() and the calls of a peer are given by a page, checked at the door. */
-import type { PeerOptions } from '../api.ts'
+import type { PeerOptions, SendOptions } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 
@@ -17,6 +17,14 @@ export function checkPeerOptions(
   if (secret === undefined) return { signaling, mesh, name }
   checkText('secret', secret, 1, PROTOCOL.maxSecret)
   return { signaling, mesh, name, secret }
+}
+
+/** @throws TsunagiError INVALID_ARGUMENT */
+export function checkSend(data: unknown, options: SendOptions): void {
+  if (data === undefined) throw wrong('send() needs something to send; null is a value.')
+  if (typeof options !== 'object' || options === null || !['undefined', 'boolean'].includes(typeof options.durable)) {
+    throw wrong('The options of send() are an object, such as { durable: true }.')
+  }
 }
 
 function checkUrl(url: unknown): void {

@@ -1,23 +1,24 @@
 /** Another peer as this one knows it: its session, how well it answers, what it says of itself (SPEC §5, §7, §8). */
 import type { Health, PeerId, PeerInfo } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
-import { LIMITS } from '../limits.ts'
 import type { LinkEvents } from '../links/link.ts'
 import { HeartbeatManager } from '../liveness/heartbeat.ts'
 import { PeerCounters } from '../liveness/statistics.ts'
 import type { CapabilityDescription, SessionPayload } from '../messages.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
-import { Session, type SessionMessage, type SessionTrace } from '../session/session.ts'
-import type { SessionState } from '../session/states.ts'
+import type { DurableState, Session, SessionHost, SessionMessage, SessionTrace } from '../session/session.ts'
+import type { SessionManager } from '../session/session-manager.ts'
+import { isOver, type SessionState } from '../session/states.ts'
+import type { PinnedPeer, SessionStore, StoredMessage } from '../session/store.ts'
 import { capabilityDigestInput } from '../tasks/capabilities.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 
 type LivenessMessage = Extract<SessionMessage, { type: 'ping' | 'pong' | 'heartbeat' | 'status_report' }>
 type PresenceMessage = Extract<
   SessionMessage,
-  { type: 'capability_query' | 'capability_response' | 'error' | 'session_close' }
+  { type: 'capability_query' | 'capability_response' | 'error' | 'session_close' | 'session_suspend' }
 >
 /** What the peer is not answered by itself: application data and tasks. */
 export type WorkMessage = Exclude<SessionMessage, LivenessMessage | PresenceMessage>
@@ -26,34 +27,37 @@ export interface RemotePeerHost {
   readonly clock: Clock
   readonly crypto: CryptoProvider
   readonly key: SigningKey
+  readonly store: SessionStore | undefined
+  readonly sessions: SessionManager
   heartbeat(): SessionPayload<'heartbeat'>
   status(): SessionPayload<'status_report'>
   capabilities(): SessionPayload<'capability_response'>
   /** Something that its PeerInfo shows has changed. */
   onChange(peer: RemotePeer): void
   onWork(peer: RemotePeer, message: WorkMessage): void
+  canTake(): boolean
+  /** A durable message was taken and is stored until the store is told that it was handled. */
+  onTaken(message: StoredMessage): void
+  onDurable(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): void
+  onStorageFailure(error: TsunagiError): void
   /** The link is gone; the session waits for another. */
   onSuspended(peer: RemotePeer): void
+  /** There was no link for so long that what is not durable was given up. */
+  onGivenUp(peer: RemotePeer): void
   /** The session is over, and what waited in it was rejected with `error`. */
   onOver(peer: RemotePeer, error: TsunagiError): void
-  readonly onTrace: ((peer: RemotePeer, session: Session, trace: SessionTrace) => void) | undefined
-}
-
-interface Waiter {
-  readonly fulfil: (session: Session) => void
-  readonly reject: (error: TsunagiError) => void
-  readonly stopTimer: () => void
+  readonly onTrace: ((peer: RemotePeer, trace: SessionTrace) => void) | undefined
 }
 
 export class RemotePeer {
   readonly key: Bytes
   readonly id: PeerId
   readonly counters = new PeerCounters()
+  /** Milliseconds since 1970 at which the first session with it began, on this page or one before. */
+  metAt: number | undefined
   /** Whether signaling says that it is there: a hint, which nobody signed. */
   isMember = false
   readonly #host: RemotePeerHost
-  readonly #waiters = new Set<Waiter>()
-  #session: Session | undefined
   #heartbeat: HeartbeatManager | undefined
   #name = ''
   #load = 0
@@ -68,69 +72,46 @@ export class RemotePeer {
     this.id = peerIdOf(key)
   }
 
-  get session(): Session | undefined {
-    return this.#session
+  /** A new one where the last one is over. */
+  get session(): Session {
+    return this.#host.sessions.of(this.key)
   }
 
   get isConnected(): boolean {
-    return this.#session?.state === 'established'
+    return this.#host.sessions.find(this.key)?.state === 'established'
   }
 
   get health(): Health {
-    if (this.#session === undefined) return 'connecting'
-    return this.#heartbeat?.health ?? 'unreachable'
+    if (this.#heartbeat !== undefined) return this.#heartbeat.health
+    const session = this.#host.sessions.find(this.key)
+    if (session?.rest === 'idle') return 'idle'
+    return session?.state === 'suspended' ? 'unreachable' : 'connecting'
   }
 
   get info(): PeerInfo {
+    const session = this.#host.sessions.find(this.key)
     return {
       id: this.id,
       name: this.#name,
       health: this.health,
       roundTrip: this.counters.roundTrips.median,
-      link: this.#session?.linkKind,
+      link: session?.linkKind,
+      metAt: this.metAt,
       load: this.#load,
       capabilities: this.#capabilities,
-      session: this.#session?.info,
+      session: session?.info,
       statistics: this.counters.snapshot(),
     }
   }
 
   /** The peer has proven itself over `channel`: its session goes on there, or a new one begins. */
   attach(channel: Channel): LinkEvents {
-    const before = this.#session
-    if (before !== undefined && equalBytes(before.id, channel.sessionId)) return before.attach(channel)
-    void before?.close(
+    const { session } = this
+    if (session.answersTo(channel.sessionId)) return session.attach(channel)
+    void session.close(
       new TsunagiError('SESSION_NOT_FOUND', 'The peer does not know the session any more.', { peer: this.id }),
     )
-    const session: Session = new Session(
-      this.#sessionHost(() => session),
-      channel.peer,
-      channel.sessionId,
-    )
-    this.#session = session
-    return session.attach(channel)
-  }
-
-  /**
-   * Its session, as soon as it is established.
-   * Rejects with QUEUE_FULL where too many wait, LINK_FAILED after LIMITS.connectPatience, PEER_CLOSED, UNKNOWN_PEER.
-   */
-  established(): Promise<Session> {
-    if (this.#session !== undefined) return Promise.resolve(this.#session)
-    return new Promise((fulfil, reject) => {
-      if (this.#waiters.size >= LIMITS.maxWaitingForSession) {
-        throw new TsunagiError('QUEUE_FULL', 'Too much waits for the session with that peer.', { peer: this.id })
-      }
-      const waiter: Waiter = {
-        fulfil,
-        reject,
-        stopTimer: this.#host.clock.after(LIMITS.connectPatience, () => {
-          this.#waiters.delete(waiter)
-          reject(new TsunagiError('LINK_FAILED', 'No connection to that peer came about.', { peer: this.id }))
-        }),
-      }
-      this.#waiters.add(waiter)
-    })
+    return this.session.attach(channel)
   }
 
   /** Rejects with LINK_LOST, QUEUE_FULL, and what ended the session. */
@@ -146,30 +127,15 @@ export class RemotePeer {
     this.#heartbeat?.statusChanged()
   }
 
-  /** Ends the session; fulfils when its link is gone. */
-  async close(error: TsunagiError): Promise<void> {
-    this.rejectWaiters(error)
-    await this.#session?.close(error)
-  }
-
-  rejectWaiters(error: TsunagiError): void {
-    for (const waiter of this.#takeWaiters()) waiter.reject(error)
-  }
-
-  #takeWaiters(): Waiter[] {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const { stopTimer } of waiters) stopTimer()
-    return waiters
-  }
-
-  #sessionHost(own: () => Session): ConstructorParameters<typeof Session>[0] {
-    const { clock, crypto, key } = this.#host
+  /** What a session with this peer tells. One that is over tells nothing any more. */
+  get sessionHost(): SessionHost {
+    const { clock, crypto, key, store } = this.#host
     const remote = this
     return {
       clock,
       crypto,
       key,
+      store,
       onHeard: () => this.#heartbeat?.heard(clock.now()),
       onMessage: (message, size) => {
         this.counters.received(size, clock.now())
@@ -181,42 +147,59 @@ export class RemotePeer {
       },
       onDelivered: (messages) => this.counters.delivered(messages),
       onRefused: (error) => this.counters.frameRejected(error, clock.now()),
-      onState: (state, error) => this.#stateChanged(own(), state, error),
+      canTake: () => this.#host.canTake(),
+      onTaken: (message, size) => {
+        this.counters.received(size, clock.now())
+        this.#host.onTaken(message)
+      },
+      onDurable: (message, state, error) => this.#host.onDurable(message, state, error),
+      onStorageFailure: (error) => this.#host.onStorageFailure(error),
+      onState: (state, error) => this.#stateChanged(state, error),
+      onGivenUp: () => this.#host.onGivenUp(this),
       get onTrace() {
         const tell = remote.#host.onTrace
-        return tell && ((trace: SessionTrace) => tell(remote, own(), trace))
+        return tell && ((trace: SessionTrace) => tell(remote, trace))
       },
     }
   }
 
-  #stateChanged(session: Session, state: SessionState, error: TsunagiError | undefined): void {
-    const isCurrent = session === this.#session
+  /** What a page before this one knew of it. */
+  recall({ name, metAt }: PinnedPeer): void {
+    this.#name = name
+    this.metAt = metAt
+  }
+
+  #stateChanged(state: SessionState, error: TsunagiError | undefined): void {
     const reason = error ?? new TsunagiError('INVALID_STATE', 'The session is over.')
     if (state === 'established') {
-      this.#watch(session)
-      for (const waiter of this.#takeWaiters()) waiter.fulfil(session)
-    } else if (isCurrent) {
+      this.#watch()
+      this.#pin()
+    } else {
       this.#heartbeat?.stop(reason)
       this.#heartbeat = undefined
     }
     if (state === 'suspended') this.#host.onSuspended(this)
-    if (state === 'expired' || state === 'closed') {
-      if (isCurrent) this.#forgetSession()
+    if (isOver(state)) {
+      this.#load = 0
+      this.#askedForDigest = undefined
       this.#host.onOver(this, reason)
     }
     this.#host.onChange(this)
   }
 
-  #forgetSession(): void {
-    this.#session = undefined
-    this.#load = 0
-    this.#capabilities = []
-    this.#capabilitiesDigest = undefined
-    this.#askedForDigest = undefined
+  #pin(): void {
+    const now = this.#host.clock.now()
+    this.metAt ??= now
+    this.#host.store
+      ?.pin({ peer: this.id, name: this.#name, metAt: this.metAt, seenAt: now })
+      .catch((cause: unknown) => {
+        this.#host.onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be remembered.'))
+      })
   }
 
-  #watch(session: Session): void {
+  #watch(): void {
     const { clock, crypto } = this.#host
+    const { session } = this
     this.#heartbeat = new HeartbeatManager({
       clock,
       randomBytes: crypto.randomBytes,
@@ -257,6 +240,7 @@ export class RemotePeer {
         this.#host.onChange(this)
         return
       case 'session_close':
+      case 'session_suspend':
         return
       default:
         this.#host.onWork(this, message)
@@ -265,7 +249,10 @@ export class RemotePeer {
 
   #update({ name = this.#name, load }: { readonly name?: string; readonly load: number }): void {
     if (name === this.#name && load === this.#load) return
-    this.#name = name
+    if (name !== this.#name) {
+      this.#name = name
+      this.#pin()
+    }
     this.#load = load
     this.#host.onChange(this)
   }
@@ -275,7 +262,7 @@ export class RemotePeer {
     if (known !== undefined && equalBytes(known, digest)) return
     this.#askedForDigest = digest
     // Where it cannot be sent the session is over, and the next one begins with a status_report.
-    this.#session?.send('capability_query', {}).catch(() => undefined)
+    this.session.send('capability_query', {}).catch(() => undefined)
   }
 
   /** One answer at a time: queries are small and answers are not. */
@@ -285,13 +272,11 @@ export class RemotePeer {
     const answered = () => {
       this.#answering = false
     }
-    this.#session?.send('capability_response', this.#host.capabilities()).then(answered, answered)
+    this.session.send('capability_response', this.#host.capabilities()).then(answered, answered)
   }
 
   async #learnCapabilities({ capabilities, digest }: SessionPayload<'capability_response'>): Promise<void> {
-    const session = this.#session
     const actual = await this.#host.crypto.sha256(capabilityDigestInput(capabilities))
-    if (session !== this.#session) return
     if (!equalBytes(actual, digest)) {
       const error = new TsunagiError('INVALID_FORMAT', 'The digest of the peer’s capabilities is not theirs.')
       this.counters.frameRejected(error, this.#host.clock.now())

@@ -18,10 +18,16 @@ export const FRAME_OVERHEAD = HEADER_LENGTH + BODY_HEAD + SIGNATURE_LENGTH + TAG
 /** Flags of a frame. `prompt`: the sender has nothing more to say and may be waiting for the acknowledgement. */
 export const FRAME_FLAGS = { prompt: 1, resend: 2 } as const
 
-/** Flags of a record; the lane stands in the two bits above. */
-export const RECORD_FLAGS = { raw: 1, more: 2 } as const
+/** Flags of a record; the lane stands in the two bits between. */
+export const RECORD_FLAGS = { raw: 1, more: 2, durable: 16 } as const
 const LANE_SHIFT = 2
+const LANE_MASK = 3
 const LANES = 3
+
+/** What stands before the payload of a durable message: its number(8) and id(16). */
+export const DURABLE_PREFIX = 24
+
+const MOST_FLAGS = RECORD_FLAGS.raw | RECORD_FLAGS.more | (LANE_MASK << LANE_SHIFT) | RECORD_FLAGS.durable
 
 /** A message, or a part of one that needs several. */
 export interface Record {
@@ -31,6 +37,8 @@ export interface Record {
   readonly raw: boolean
   /** The message goes on in the next record of the same lane. */
   readonly more: boolean
+  /** The message is kept by both sides until it is handled. */
+  readonly durable: boolean
   /** 0 to 2. */
   readonly lane: number
   readonly payload: Bytes
@@ -89,9 +97,10 @@ export function writeFrame(
   view.setUint32(bodyAt + 9, body.window)
   writeCount(view, bodyAt + 13, body.first)
   let at = bodyAt + BODY_HEAD
-  for (const { type, raw, more, lane, payload } of body.records) {
+  for (const record of body.records) {
+    const { type, payload } = record
     bytes[at] = type
-    bytes[at + 1] = (raw ? RECORD_FLAGS.raw : 0) | (more ? RECORD_FLAGS.more : 0) | (lane << LANE_SHIFT)
+    bytes[at + 1] = flagsOf(record)
     view.setUint32(at + 2, payload.length)
     bytes.set(payload, at + RECORD_HEAD)
     at += RECORD_HEAD + payload.length
@@ -145,13 +154,14 @@ export function readBody(plaintext: Bytes): FrameBody {
     if (at + RECORD_HEAD > end) throw malformed('ends within a record')
     const length = view.getUint32(at + 2)
     const flagsOfRecord = plaintext[at + 1] as number
-    const lane = flagsOfRecord >> LANE_SHIFT
-    if (lane >= LANES) throw malformed('has a record in no lane')
+    const lane = (flagsOfRecord >> LANE_SHIFT) & LANE_MASK
+    if (lane >= LANES || flagsOfRecord > MOST_FLAGS) throw malformed('has a record in no lane, or with unknown flags')
     if (length > end - at - RECORD_HEAD) throw malformed('ends within a record')
     records.push({
       type: plaintext[at] as number,
       raw: (flagsOfRecord & RECORD_FLAGS.raw) !== 0,
       more: (flagsOfRecord & RECORD_FLAGS.more) !== 0,
+      durable: (flagsOfRecord & RECORD_FLAGS.durable) !== 0,
       lane,
       payload: plaintext.subarray(at + RECORD_HEAD, at + RECORD_HEAD + length),
     })
@@ -172,6 +182,15 @@ export function nonceOf(counter: number): Bytes {
   const nonce = new Uint8Array(12)
   writeCount(new DataView(nonce.buffer), 4, counter)
   return nonce
+}
+
+function flagsOf({ raw, more, durable, lane }: Record): number {
+  return (
+    (raw ? RECORD_FLAGS.raw : 0) |
+    (more ? RECORD_FLAGS.more : 0) |
+    (durable ? RECORD_FLAGS.durable : 0) |
+    (lane << LANE_SHIFT)
+  )
 }
 
 function viewOf(bytes: Bytes): DataView {

@@ -2,11 +2,12 @@
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { RECORD_HEAD, type Record } from './frame.ts'
+import { DURABLE_PREFIX, RECORD_HEAD, type Record } from './frame.ts'
 
 export interface IncomingMessage {
   readonly type: number
   readonly raw: boolean
+  readonly durable: boolean
   readonly payload: Bytes
   /** The number of its last record. */
   readonly sequence: number
@@ -16,6 +17,9 @@ export interface IncomingMessage {
  * A message of several records so far, copied together: however small the pieces and however large the frames they came in,
  * no more than twice the message is held.
  */
+/** Of one message with what stands before it. */
+const MOST_BYTES = PROTOCOL.maxMessage + DURABLE_PREFIX
+
 interface Assembly {
   readonly bytes: Bytes
   readonly length: number
@@ -72,6 +76,13 @@ export class Incoming {
     this.#reached = this.#expected
   }
 
+  /** The other side begins anew at `expected`: its page, or ours, forgot what had come in part. */
+  restart(expected: number): void {
+    this.#expected = expected
+    this.#assemblies.clear()
+    this.dropEarly()
+  }
+
   #keep(sequence: number, record: Record): void {
     if (this.#early.has(sequence)) return
     this.#earlyBytes += RECORD_HEAD + record.payload.length
@@ -91,11 +102,14 @@ export class Incoming {
     if (record.type === 0) {
       if (record.payload.length > 0 || record.more)
         throw new TsunagiError('INVALID_FORMAT', 'A skipped message has a payload.')
+      // What had come of it is not completed any more.
+      this.#assemblies.delete(record.lane)
       return
     }
+    const { type, raw, durable } = record
     const assembly = this.#assemblies.get(record.lane)
     if (assembly === undefined && !record.more) {
-      this.#deliver({ type: record.type, raw: record.raw, payload: record.payload, sequence })
+      this.#deliver({ type, raw, durable, payload: record.payload, sequence })
       return
     }
     const whole = append(assembly, record.payload)
@@ -104,18 +118,18 @@ export class Incoming {
       return
     }
     this.#assemblies.delete(record.lane)
-    this.#deliver({ type: record.type, raw: record.raw, payload: whole.bytes.subarray(0, whole.length), sequence })
+    this.#deliver({ type, raw, durable, payload: whole.bytes.subarray(0, whole.length), sequence })
   }
 }
 
 function append(assembly: Assembly | undefined, piece: Bytes): Assembly {
   let { bytes, length } = assembly ?? { bytes: new Uint8Array(), length: 0 }
   const total = length + piece.length
-  if (total > PROTOCOL.maxMessage) {
+  if (total > MOST_BYTES) {
     throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
   }
   if (total > bytes.length) {
-    const larger = new Uint8Array(Math.min(2 * total, PROTOCOL.maxMessage))
+    const larger = new Uint8Array(Math.min(2 * total, MOST_BYTES))
     larger.set(bytes.subarray(0, length))
     bytes = larger
   }

@@ -16,6 +16,8 @@ export interface OutgoingMessage {
   readonly lane: Lane
   /** Worth nothing later: sent once, and after a lost link its place in the sequence is given up. */
   readonly ephemeral: boolean
+  /** Its durable number, where both sides keep it until it is handled: then a reloaded page sends it again. */
+  readonly durable: number | undefined
   /** Called once: without an error when the other side has acknowledged the whole message. */
   readonly settle: (error?: TsunagiError) => void
 }
@@ -24,16 +26,16 @@ interface SentRecord {
   readonly sequence: number
   record: Record
   readonly size: number
-  /** The message that is settled with the acknowledgement of this record; undefined for all but its last. */
-  settles: OutgoingMessage | undefined
-  readonly ephemeral: boolean
+  readonly message: OutgoingMessage
+  /** Whether the message is settled with the acknowledgement of this record. */
+  settles: boolean
 }
 
 export interface Batch {
   /** Sequence number of the first record. */
   readonly first: number
   readonly records: readonly Record[]
-  /** Records that go for the first time, each with its whole message where this is its last. */
+  /** The messages that have left as a whole now. */
   readonly finished: readonly { readonly message: OutgoingMessage; readonly sequence: number }[]
   readonly size: number
 }
@@ -44,7 +46,7 @@ interface LaneQueue {
   offset: number
 }
 
-const SKIPPED: Record = { type: 0, raw: false, more: false, lane: 0, payload: new Uint8Array() }
+const NOTHING = new Uint8Array()
 
 /** Bytes of one message that travel in one record: a frame of the target size holds it. */
 const PIECE = LIMITS.targetFrame
@@ -80,10 +82,11 @@ export class Outgoing {
     return this.#again < this.#sent.length || this.#nextLane() !== undefined
   }
 
-  /** @throws TsunagiError QUEUE_FULL */
+  /** Durable messages are bounded by the outbox that keeps them. @throws TsunagiError QUEUE_FULL */
   add(message: OutgoingMessage): void {
     const bytes = this.#waitingBytes + message.payload.length
-    if (bytes > LIMITS.maxQueuedBytes || this.#waitingMessages >= LIMITS.maxQueuedMessages) {
+    const full = bytes > LIMITS.maxQueuedBytes || this.#waitingMessages >= LIMITS.maxQueuedMessages
+    if (full && message.durable === undefined) {
       throw new TsunagiError('QUEUE_FULL', 'Too much is waiting for that peer; wait until some of it has arrived.')
     }
     this.#waitingBytes = bytes
@@ -133,9 +136,9 @@ export class Outgoing {
     let settled = 0
     for (const sent of this.#sent.splice(0, count)) {
       this.#inFlight -= sent.size
-      if (sent.settles === undefined) continue
+      if (!sent.settles) continue
       settled++
-      this.#settle(sent.settles)
+      this.#settle(sent.message)
     }
     this.#again = Math.max(0, this.#again - count)
     return settled
@@ -148,31 +151,80 @@ export class Outgoing {
 
   /** The link is gone: what was of use only at its time is not sent any more. */
   dropEphemeral(): void {
-    const stale = new TsunagiError('LINK_LOST', 'The link to the peer was lost before this arrived.')
-    for (const sent of this.#sent) {
-      if (!sent.ephemeral) continue
-      sent.record = SKIPPED
-      if (sent.settles !== undefined) this.#settle(sent.settles, stale)
-      sent.settles = undefined
+    this.#drop(({ ephemeral }) => ephemeral, lost('The link to the peer was lost before this arrived.'))
+  }
+
+  /** Nothing but durable messages is waited for any longer. */
+  dropVolatile(error: TsunagiError): void {
+    this.#drop(({ durable }) => durable === undefined, error)
+  }
+
+  /**
+   * A page was loaded anew, theirs or ours, and what was on its way is forgotten: numbers go on from `next`, durable messages
+   * go again from the durable number `durable`, and of the others what was sent is given up.
+   * @returns messages settled as delivered
+   */
+  restart(next: number, durable: number): number {
+    const sent = this.#sent.splice(0)
+    this.#again = 0
+    this.#inFlight = 0
+    this.#nextSequence = next
+    const underWay: OutgoingMessage[] = []
+    let delivered = 0
+    for (const { message, settles } of sent) {
+      if (!settles) continue
+      if (message.durable === undefined) {
+        this.#settle(message, lost('The page of the peer was loaded anew before it acknowledged this.'))
+      } else underWay.push(message)
     }
-    for (const { messages } of this.#lanes) {
-      const kept = [...messages.drain()]
-      for (const message of kept) {
-        if (message.ephemeral) this.#settle(message, stale)
-        else messages.enqueue(message)
+    for (const lane of this.#lanes) {
+      lane.offset = 0
+      const waiting = [...underWay.filter((message) => this.#lane(message) === lane), ...lane.messages.drain()]
+      for (const message of waiting) {
+        if (message.durable !== undefined && message.durable < durable) {
+          delivered++
+          this.#settle(message)
+        } else lane.messages.enqueue(message)
       }
     }
+    return delivered
   }
 
   /** Nothing of it will arrive any more, as far as anybody knows. */
   failAll(error: TsunagiError): void {
-    for (const sent of this.#sent.splice(0)) if (sent.settles !== undefined) this.#settle(sent.settles, error)
+    for (const { message, settles } of this.#sent.splice(0)) if (settles) this.#settle(message, error)
     for (const lane of this.#lanes) {
       for (const message of lane.messages.drain()) this.#settle(message, error)
       lane.offset = 0
     }
     this.#again = 0
     this.#inFlight = 0
+  }
+
+  /** Gives messages up; their places in the sequence are sent empty. */
+  #drop(chosen: (message: OutgoingMessage) => boolean, error: TsunagiError): void {
+    for (const sent of this.#sent) {
+      if (!chosen(sent.message) || sent.record.type === 0) continue
+      sent.record = { ...sent.record, type: 0, raw: false, more: false, durable: false, payload: NOTHING }
+      if (sent.settles) this.#settle(sent.message, error)
+      sent.settles = false
+    }
+    for (const lane of this.#lanes) {
+      const first = lane.messages.peek()
+      if (first !== undefined && lane.offset > 0 && chosen(first)) this.#breakOff(lane, first)
+      for (const message of [...lane.messages.drain()]) {
+        if (chosen(message)) this.#settle(message, error)
+        else lane.messages.enqueue(message)
+      }
+    }
+  }
+
+  /** A message of which a part has arrived ends with an empty record, so that its lane is free for the next. */
+  #breakOff(lane: LaneQueue, message: OutgoingMessage): void {
+    lane.offset = 0
+    const record = { type: 0, raw: false, more: false, durable: false, lane: LANES[message.lane], payload: NOTHING }
+    this.#sent.push({ sequence: this.#nextSequence++, record, size: RECORD_HEAD, message, settles: false })
+    this.#inFlight += RECORD_HEAD
   }
 
   /** The lane whose first message may go on now. */
@@ -193,17 +245,12 @@ export class Outgoing {
       type: message.type,
       raw: message.raw,
       more,
+      durable: message.durable !== undefined,
       lane: LANES[message.lane],
       payload: message.payload.subarray(lane.offset, end),
     }
     const size = RECORD_HEAD + length
-    this.#sent.push({
-      sequence: this.#nextSequence++,
-      record,
-      size,
-      settles: more ? undefined : message,
-      ephemeral: message.ephemeral,
-    })
+    this.#sent.push({ sequence: this.#nextSequence++, record, size, message, settles: !more })
     this.#again = this.#sent.length
     this.#inFlight += size
     lane.offset = more ? end : 0
@@ -220,4 +267,8 @@ export class Outgoing {
     this.#waitingMessages--
     message.settle(error)
   }
+}
+
+function lost(message: string): TsunagiError {
+  return new TsunagiError('LINK_LOST', message)
 }

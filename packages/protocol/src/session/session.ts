@@ -2,21 +2,25 @@
  * A session with one peer (SPEC §5): messages out and in, numbered, acknowledged, in order. Channels come and go under it;
  * what one of them did not deliver goes on over the next.
  */
-import type { SessionInfo } from '../api.ts'
+import type { PeerId, SessionInfo } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { Channel, Resumption } from '../handshake/channel.ts'
+import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { LinkEvents, LinkKind } from '../links/link.ts'
 import { SESSION_TYPES, type SessionPayload, type SessionType, sessionPayloads } from '../messages.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
-import type { Bytes } from '../wire/bytes.ts'
+import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { decodeAs, encodeCbor } from '../wire/cbor.ts'
-import { uuidText } from '../wire/uuid.ts'
+import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
 import type { FrameBody } from './frame.ts'
+import { durablePayload, Inbox } from './inbox.ts'
 import { Incoming, type IncomingMessage } from './incoming.ts'
+import { type DurableSend, Outbox } from './outbox.ts'
 import { LANES, type Lane, Outgoing } from './outgoing.ts'
 import { SecureChannel } from './secure-channel.ts'
 import { isOver, SESSION_STATES, type SessionEvent, type SessionState } from './states.ts'
+import type { SessionStore, StoredMessage, StoredSession } from './store.ts'
 
 /** One verified message. `message` payloads are bytes where their sender gave bytes; the others fit their schema. */
 export type SessionMessage = {
@@ -38,6 +42,8 @@ export interface SessionHost {
   readonly clock: Clock
   readonly crypto: CryptoProvider
   readonly key: SigningKey
+  /** Undefined where the host keeps nothing: then no message is durable. */
+  readonly store: SessionStore | undefined
   /** A verified frame came: page code of the other side lives. */
   onHeard(): void
   onMessage(message: SessionMessage, size: number): void
@@ -46,10 +52,30 @@ export interface SessionHost {
   onDelivered(messages: number): void
   /** A frame or a message of the peer was refused; the session goes on. */
   onRefused(error: TsunagiError): void
+  /** Whether there is room to store durable messages; where not, inboxHasRoom() is called later. */
+  canTake(): boolean
+  /** A durable message was taken, for the first time. It stays stored until the store is told that it was handled. */
+  onTaken(message: StoredMessage, size: number): void
+  /** A durable message of ours was accepted, has arrived, or failed with `error`; also one of a page before this. */
+  onDurable(message: StoredMessage, state: DurableState, error?: TsunagiError): void
+  onStorageFailure(error: TsunagiError): void
   /** The state changed. `error` says why it ended or was suspended. */
   onState(state: SessionState, error: TsunagiError | undefined): void
+  /** There was no link for so long that nothing but durable messages is waited for. */
+  onGivenUp(): void
   /** Undefined while nobody wants it. */
   readonly onTrace: ((trace: SessionTrace) => void) | undefined
+}
+
+export type DurableState = 'accepted' | 'delivered' | 'failed'
+
+/** Why the other side closed a link on purpose, so that it is not opened again at once. */
+export type Rest = SessionPayload<'session_suspend'>['reason']
+
+/** What a page before this one left of a session. */
+export interface KeptSession {
+  readonly session: StoredSession
+  readonly outbox: readonly StoredMessage[]
 }
 
 /** Where each type goes; what is not named goes in the lane normal. */
@@ -70,17 +96,28 @@ const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat'
 /** Types whose payload may be as large as a message; the others keep to PROTOCOL.maxControl. */
 const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result'])
 
+/** The last message on a link, outside the order of the others. */
+const GOODBYES: ReadonlySet<number> = new Set([SESSION_TYPES.session_close, SESSION_TYPES.session_suspend])
+
 const typeNames = new Map<number, SessionType>(
   (Object.entries(SESSION_TYPES) as [SessionType, number][]).map(([name, number]) => [number, name]),
 )
 
 export class Session {
   readonly peer: Bytes
-  readonly id: Bytes
+  readonly #peerId: PeerId
   readonly #host: SessionHost
   readonly #outgoing = new Outgoing()
-  readonly #incoming = new Incoming((message) => this.#deliver(message))
-  #state: SessionState = 'suspended'
+  readonly #incoming = new Incoming((message) => this.#arrived(message))
+  readonly #outbox: Outbox
+  readonly #inbox: Inbox
+  readonly #createdAt: number
+  /** Undefined before the first handshake. */
+  #id: Bytes | undefined
+  #state: SessionState = 'new'
+  /** A page before this one had it, and what had come by sequence number is not known until a handshake settles it. */
+  #isRestored = false
+  #rest: Rest | undefined
   #current: SecureChannel | undefined
   /** Replaced, and closed when the other side is seen to use the new one. */
   #previous: SecureChannel | undefined
@@ -88,6 +125,7 @@ export class Session {
   /** What the other side had acknowledged before the current channel; whoever has less has lost its state. */
   #leastAck = 1
   #since: number | undefined
+  #activeAt: number
   #received = 0
   #pumpDue = false
   #ackDue = false
@@ -98,38 +136,110 @@ export class Session {
   #unlinked = Promise.resolve()
   #tellUnlinked = (): void => undefined
   #stopAckTimer: (() => void) | undefined
-  #stopExpiry: (() => void) | undefined
+  #stopPatience: (() => void) | undefined
 
-  /** attach() gives it the first channel. */
-  constructor(host: SessionHost, peer: Bytes, id: Bytes) {
+  /** attach() gives it its first channel. */
+  constructor(host: SessionHost, peer: Bytes, kept?: KeptSession) {
     this.#host = host
     this.peer = peer
-    this.id = id
+    this.#peerId = peerIdOf(peer)
+    const now = host.clock.now()
+    this.#createdAt = kept?.session.createdAt ?? now
+    this.#activeAt = kept?.session.activeAt ?? now
+    this.#inbox = new Inbox(this.#inboxHost(), this.#peerId, kept?.session.durableExpected ?? 1)
+    this.#outbox = new Outbox(this.#outboxHost(), this.#peerId, kept?.session.durableNext ?? 1, kept?.outbox ?? [])
+    if (kept === undefined) return
+    if (kept.session.id !== '') {
+      this.#id = uuidBytes(kept.session.id)
+      this.#state = 'suspended'
+      this.#isRestored = true
+    }
+    this.#nextEpoch = kept.session.epoch
+    this.#outgoing.restart(kept.session.next, 1)
+    this.#incoming.restart(kept.session.expected)
+    for (const message of kept.outbox) this.#enqueueDurable(message)
   }
 
   get state(): SessionState {
     return this.#state
   }
 
+  /** Whether a handshake that names `id` goes on with this session, or gives it its first channel. */
+  answersTo(id: Bytes): boolean {
+    return !isOver(this.#state) && (this.#id === undefined || equalBytes(this.#id, id))
+  }
+
+  /** Why the other side closed the link; undefined while there is one, or where it was lost. */
+  get rest(): Rest | undefined {
+    return this.#rest
+  }
+
   get linkKind(): LinkKind | undefined {
     return this.#current?.channel.link.kind
   }
 
+  /** Milliseconds since 1970 at which a frame last came. */
+  get activeAt(): number {
+    return this.#activeAt
+  }
+
+  get createdAt(): number {
+    return this.#createdAt
+  }
+
+  /** Accepted for the other side and not yet there, oldest first. */
+  get durable(): readonly StoredMessage[] {
+    return this.#outbox.messages
+  }
+
   get info(): SessionInfo {
     return {
-      id: uuidText(this.id),
+      id: this.#id === undefined ? '' : uuidText(this.#id),
       state: this.#state,
       since: this.#since,
+      createdAt: this.#createdAt,
       sent: this.#outgoing.nextSequence - 1,
       received: this.#received,
       waiting: this.#outgoing.waiting,
     }
   }
 
-  /** What a handshake may offer to go on with; undefined once the session is over. */
+  /** What a handshake may offer to go on with; undefined before the first one, and once the session is over. */
   get resumption(): Resumption | undefined {
-    if (isOver(this.#state)) return undefined
-    return { sessionId: this.id, expected: this.#incoming.expected, epoch: this.#nextEpoch }
+    if (isOver(this.#state) || this.#id === undefined) return undefined
+    return {
+      sessionId: this.#id,
+      epoch: this.#nextEpoch,
+      at: {
+        next: this.#outgoing.nextSequence,
+        ...(!this.#isRestored && { expected: this.#acknowledgeable }),
+        durable: this.#inbox.taken,
+      },
+    }
+  }
+
+  /** The session as the store keeps it. */
+  get record(): StoredSession {
+    return {
+      peer: this.#peerId,
+      id: this.#id === undefined ? '' : uuidText(this.#id),
+      createdAt: this.#createdAt,
+      activeAt: this.#activeAt,
+      epoch: this.#nextEpoch,
+      next: this.#outgoing.nextSequence,
+      expected: this.#acknowledgeable,
+      durableNext: this.#outbox.next,
+      durableExpected: this.#inbox.expected,
+    }
+  }
+
+  /** A handshake with the peer is under way. */
+  handshakeBegan(): void {
+    this.#move('begin')
+  }
+
+  handshakeFailed(): void {
+    this.#move('fail')
   }
 
   /** Goes on over `channel`. What the one before did not deliver is sent again there. @returns what gets the link's events */
@@ -145,76 +255,107 @@ export class Session {
       secured.close()
       return secured.linkEvents
     }
+    this.#id ??= channel.sessionId.slice()
     this.#nextEpoch = channel.epoch + 1
     this.#previous?.close()
     this.#previous = this.#current
     this.#current = secured
-    this.#stopExpiry?.()
+    this.#rest = undefined
+    this.#stopPatience?.()
+    this.#stopPatience = undefined
     this.#since ??= this.#host.clock.now()
-    // What the other side had when it offered to go on; it may have acknowledged more since.
-    const settled = this.#outgoing.acknowledge(channel.resumedFrom ?? 1, LIMITS.receiveWindow)
+    this.#activeAt = this.#host.clock.now()
+    const settled = this.#resume(channel.resumed)
+    this.#isRestored = false
     this.#leastAck = this.#outgoing.unacknowledged
-    this.#outgoing.dropEphemeral()
-    this.#outgoing.sendAgain()
-    this.#incoming.dropEarly()
     if (settled === undefined) {
       this.#violation(wentElsewhere())
       return secured.linkEvents
     }
     if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
+    this.store()
     this.#ackDue = true
     this.#schedulePump()
     return secured.linkEvents
   }
 
   /**
-   * Fulfils when the other side has acknowledged. `payload` is taken as it is now.
-   * Rejects with QUEUE_FULL, MESSAGE_TOO_LARGE, INVALID_FORMAT, LINK_LOST where it was ephemeral, and what ended the session.
+   * Fulfils when the other side has acknowledged; before there is a link the message waits for one. `payload` is taken as it
+   * is now. Rejects with QUEUE_FULL, MESSAGE_TOO_LARGE, INVALID_FORMAT, LINK_LOST where it was ephemeral, its page was loaded
+   * anew or no link came for LIMITS.linkPatience, and with what ended the session.
    */
   send<T extends SessionType>(type: T, payload: SessionPayload<T>): Promise<void> {
     return new Promise((fulfil, reject) => {
-      if (isOver(this.#state)) throw new TsunagiError('INVALID_STATE', 'The session with that peer is over.')
-      const raw = type === 'message' && payload instanceof Uint8Array
-      const bytes: Bytes = raw ? new Uint8Array(payload) : encodeCbor(payload)
-      const most = LARGE.has(type) ? PROTOCOL.maxMessage : PROTOCOL.maxControl
-      if (bytes.length > most) {
-        throw new TsunagiError('MESSAGE_TOO_LARGE', `The message has ${bytes.length} bytes; at most ${most} go in one.`)
-      }
+      const { raw, bytes } = this.#encode(type, payload)
       this.#outgoing.add({
         type: SESSION_TYPES[type],
         raw,
         payload: bytes,
         lane: LANE_OF[type] ?? 'normal',
         ephemeral: EPHEMERAL.has(type),
+        durable: undefined,
         settle: (error) => (error === undefined ? fulfil() : reject(error)),
       })
-      this.#schedulePump()
+      if (this.#current === undefined) this.#losePatience()
+      else this.#schedulePump()
     })
+  }
+
+  /** @throws TsunagiError STORAGE_FAILED where nothing can be kept, and as send() rejects */
+  sendDurable<T extends SessionType>(type: T, payload: SessionPayload<T>): DurableSend {
+    const { raw, bytes } = this.#encode(type, payload)
+    const id = uuidText(uuidV4(this.#host.crypto.randomBytes(16)))
+    return this.#outbox.add({ id, at: this.#host.clock.now(), type: SESSION_TYPES[type], raw, payload: bytes })
+  }
+
+  /** Messages that could not be stored for want of room now can. */
+  inboxHasRoom(): void {
+    this.#inbox.resume()
+  }
+
+  /** Writes the state that is only a hint down; what must not be lost is written with each durable message. */
+  store(): void {
+    this.#host.store?.update(this.record).catch((cause: unknown) => this.#storageFailed(cause))
+  }
+
+  /** Nobody came back in time. */
+  expire(): void {
+    if (isOver(this.#state)) return
+    const error = new TsunagiError(
+      'SESSION_EXPIRED',
+      'The session with that peer has expired; what waited in it is given up.',
+    )
+    if (this.#current === undefined) this.#end('expire', error)
+    else void this.close(error)
+  }
+
+  /** Closes the link on purpose; the session goes on when there is another. Fulfils when the link is gone. */
+  leave(reason: Rest): Promise<void> {
+    if (this.#current === undefined || isOver(this.#state)) return this.#unlinked
+    this.#sayGoodbye(this.#current, SESSION_TYPES.session_suspend, { reason })
+    this.#rest = reason
+    this.store()
+    return this.#unlinked
   }
 
   /** Tells the other side, rejects what waits with `error`, and lets go of the link, which is gone when this fulfils. Idempotent. */
   close(error: TsunagiError): Promise<void> {
     if (isOver(this.#state)) return this.#unlinked
-    const channel = this.#current
-    if (channel !== undefined) {
-      this.#unlinked = new Promise((fulfil) => {
-        this.#tellUnlinked = fulfil
-      })
-      const payload = encodeCbor({ code: error.code, message: error.message.slice(0, 256) })
-      channel.send({
-        ...this.#acknowledgement(),
-        prompt: false,
-        first: this.#outgoing.nextSequence,
-        records: [{ type: SESSION_TYPES.session_close, raw: false, more: false, lane: LANES.high, payload }],
-      })
-      // The other side closes the link when it has read that; one that does not is not waited for.
-      const stop = this.#host.clock.after(LIMITS.closeGrace, () => channel.close())
-      void this.#unlinked.then(stop)
+    if (this.#current !== undefined) {
+      const payload = { code: error.code, message: error.message.slice(0, 256) }
+      this.#sayGoodbye(this.#current, SESSION_TYPES.session_close, payload)
     }
     this.#previous?.close()
     this.#end('close', error)
     return this.#unlinked
+  }
+
+  /** The page goes: what is kept goes on with the next one, everything else is rejected. */
+  abandon(error: TsunagiError): void {
+    this.#stopPatience?.()
+    this.#stopAckTimer?.()
+    this.#outgoing.failAll(error)
   }
 
   /** Drops the link, as if the network had done it. */
@@ -222,8 +363,121 @@ export class Session {
     this.#current?.close()
   }
 
+  /** @returns messages known to have arrived, or undefined where the other side goes on from what it cannot know */
+  #resume(resumed: Channel['resumed']): number | undefined {
+    this.#outgoing.dropEphemeral()
+    if (resumed === undefined) return 0
+    const { ours, theirs } = resumed
+    if (ours.expected !== undefined && theirs.expected !== undefined) {
+      // What the other side had when it offered to go on; it may have acknowledged more since.
+      const settled = this.#outgoing.acknowledge(theirs.expected, LIMITS.receiveWindow)
+      this.#outgoing.sendAgain()
+      this.#incoming.dropEarly()
+      return settled
+    }
+    // One page is new. Both start from what the other said, and what the old page still has on its way comes too late.
+    this.#previous?.close()
+    this.#previous = undefined
+    this.#incoming.restart(ours.expected ?? theirs.next)
+    return this.#outgoing.restart(theirs.expected ?? ours.next, theirs.durable)
+  }
+
+  /** The last frame of a link. The other side closes the link when it has read it; one that does not is not waited for. */
+  #sayGoodbye(channel: SecureChannel, type: number, payload: object): void {
+    this.#unlinked = new Promise((fulfil) => {
+      this.#tellUnlinked = fulfil
+    })
+    const record = { type, raw: false, more: false, durable: false, lane: LANES.high, payload: encodeCbor(payload) }
+    channel.send({ ...this.#acknowledgement(), prompt: false, first: this.#outgoing.nextSequence, records: [record] })
+    const stop = this.#host.clock.after(LIMITS.closeGrace, () => channel.close())
+    void this.#unlinked.then(stop)
+  }
+
+  /** @throws TsunagiError INVALID_STATE, INVALID_FORMAT, MESSAGE_TOO_LARGE */
+  #encode<T extends SessionType>(
+    type: T,
+    payload: SessionPayload<T>,
+  ): { readonly raw: boolean; readonly bytes: Bytes } {
+    if (isOver(this.#state)) throw new TsunagiError('INVALID_STATE', 'The session with that peer is over.')
+    const raw = type === 'message' && payload instanceof Uint8Array
+    const bytes: Bytes = raw ? new Uint8Array(payload) : encodeCbor(payload)
+    const most = LARGE.has(type) ? PROTOCOL.maxMessage : PROTOCOL.maxControl
+    if (bytes.length <= most) return { raw, bytes }
+    throw new TsunagiError('MESSAGE_TOO_LARGE', `The message has ${bytes.length} bytes; at most ${most} go in one.`)
+  }
+
+  #enqueueDurable(message: StoredMessage): void {
+    const { number, id, type, raw, payload } = message
+    this.#outgoing.add({
+      type,
+      raw,
+      payload: durablePayload(number, uuidBytes(id), payload),
+      lane: 'normal',
+      ephemeral: false,
+      durable: number,
+      settle: (error) => {
+        if (error === undefined) this.#outbox.delivered(number)
+      },
+    })
+  }
+
+  #outboxHost(): ConstructorParameters<typeof Outbox>[0] {
+    const { store } = this.#host
+    return {
+      store,
+      record: () => this.record,
+      onAccepted: (message) => {
+        this.#host.onDurable(message, 'accepted')
+        this.#enqueueDurable(message)
+        this.#schedulePump()
+      },
+      onDelivered: (message) => this.#host.onDurable(message, 'delivered'),
+      onFailed: (message, error) => this.#host.onDurable(message, 'failed', error),
+      onStorageFailure: (error) => this.#host.onStorageFailure(error),
+    }
+  }
+
+  #inboxHost(): ConstructorParameters<typeof Inbox>[0] {
+    const { store, clock } = this.#host
+    return {
+      store,
+      now: () => clock.now(),
+      record: () => this.record,
+      canTake: () => this.#host.canTake(),
+      onVolatile: (message) => this.#deliver(message),
+      onTaken: (message, incoming) => {
+        this.#received++
+        this.#traceIn(incoming, undefined)
+        this.#host.onTaken(message, incoming.payload.length)
+      },
+      onProgress: () => {
+        this.#ackDue = true
+        this.#schedulePump()
+      },
+      onViolation: (error) => this.#violation(error),
+      onStorageFailure: (error) => this.#host.onStorageFailure(error),
+    }
+  }
+
+  /** Up to which sequence number all has arrived, and what is durable of it is stored. */
+  get #acknowledgeable(): number {
+    return this.#inbox.acknowledgeable(this.#incoming.expected)
+  }
+
+  #storageFailed(cause: unknown): void {
+    this.#host.onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'The state of a session could not be kept.'))
+  }
+
+  #losePatience(): void {
+    this.#stopPatience ??= this.#host.clock.after(LIMITS.linkPatience, () => {
+      this.#stopPatience = undefined
+      this.#outgoing.dropVolatile(new TsunagiError('LINK_LOST', 'No link to that peer came about in time.'))
+      this.#host.onGivenUp()
+    })
+  }
+
   #read(from: SecureChannel, body: FrameBody, counter: number, size: number): void {
-    const goodbye = body.records.find(({ type }) => type === SESSION_TYPES.session_close)
+    const goodbye = body.records.find(({ type }) => GOODBYES.has(type))
     if (isOver(this.#state)) {
       // Both sides closed at once, and neither has to wait for the other.
       if (goodbye !== undefined) from.close()
@@ -237,6 +491,7 @@ export class Session {
       void this.close(wentElsewhere())
       return
     }
+    this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
     this.#frameBeingRead = { epoch: from.channel.epoch, counter }
     const settled = this.#outgoing.acknowledge(body.ack, body.window)
@@ -298,7 +553,7 @@ export class Session {
     this.#unacknowledgedBytes = 0
     this.#stopAckTimer?.()
     this.#stopAckTimer = undefined
-    return { ack: this.#incoming.expected, window: LIMITS.receiveWindow, resend: false }
+    return { ack: this.#acknowledgeable, window: LIMITS.receiveWindow, resend: false }
   }
 
   /** In a moment: what is sent in one go shares a frame. */
@@ -339,28 +594,43 @@ export class Session {
     }
   }
 
-  #deliver({ type: number, raw, payload: bytes, sequence }: IncomingMessage): void {
+  #arrived(message: IncomingMessage): void {
+    if (!isOver(this.#state)) this.#inbox.add(message)
+  }
+
+  #deliver(incoming: IncomingMessage): void {
     if (isOver(this.#state)) return
     this.#received++
-    const type = typeNames.get(number)
+    const type = typeNames.get(incoming.type)
     let refused: TsunagiError | undefined
     let message: SessionMessage | undefined
     try {
-      message = readMessage(type, raw, bytes)
+      message = readMessage(type, incoming.raw, incoming.payload)
     } catch (cause) {
       refused = toTsunagiError(cause, 'INVALID_FORMAT', 'A message of the peer could not be read.')
     }
+    this.#traceIn(incoming, refused)
+    if (message === undefined) this.#answerRefused(refused as TsunagiError, type)
+    else if (message.type === 'session_close') this.#closedByPeer(message.payload)
+    else if (message.type === 'session_suspend') this.#suspendedByPeer(message.payload)
+    else this.#host.onMessage(message, incoming.payload.length)
+  }
+
+  #traceIn({ type, sequence, payload }: IncomingMessage, refused: TsunagiError | undefined): void {
     this.#host.onTrace?.({
       direction: 'in',
-      type: type ?? `unknown (${number})`,
+      type: typeNames.get(type) ?? `unknown (${type})`,
       sequence,
-      size: bytes.length,
+      size: payload.length,
       ...this.#frameBeingRead,
       refused: refused?.message,
     })
-    if (message === undefined) this.#answerRefused(refused as TsunagiError, type)
-    else if (message.type === 'session_close') this.#closedByPeer(message.payload)
-    else this.#host.onMessage(message, bytes.length)
+  }
+
+  #suspendedByPeer({ reason }: SessionPayload<'session_suspend'>): void {
+    this.#rest = reason
+    this.#current?.close()
+    this.#previous?.close()
   }
 
   /** The other side learns that a message of it was not understood; an error is not answered. */
@@ -406,18 +676,19 @@ export class Session {
     this.#tellUnlinked()
     if (isOver(this.#state)) return
     this.#outgoing.dropEphemeral()
-    this.#stopExpiry = this.#host.clock.after(LIMITS.suspendedMost, () => {
-      this.#end('expire', new TsunagiError('SESSION_EXPIRED', 'The peer did not come back in time.'))
-    })
+    this.#losePatience()
+    this.store()
     this.#move('lose', toTsunagiError(reason, 'LINK_LOST', 'The link to the peer was lost.'))
   }
 
   #end(event: 'expire' | 'close', error: TsunagiError): void {
-    this.#stopExpiry?.()
+    this.#stopPatience?.()
     this.#stopAckTimer?.()
     this.#move(event, error)
     this.#outgoing.failAll(error)
+    this.#outbox.failAll(error)
     this.#incoming.dropEarly()
+    this.#host.store?.end(this.#peerId).catch((cause: unknown) => this.#storageFailed(cause))
   }
 
   #move(event: SessionEvent, error?: TsunagiError): void {
@@ -433,7 +704,7 @@ function wentElsewhere(): TsunagiError {
 }
 
 /** @throws TsunagiError INVALID_FORMAT, MISSING_FIELDS, MESSAGE_TOO_LARGE */
-function readMessage(type: SessionType | undefined, raw: boolean, bytes: Bytes): SessionMessage {
+export function readMessage(type: SessionType | undefined, raw: boolean, bytes: Bytes): SessionMessage {
   if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'The peer sent a message of a type unknown here.')
   if (raw) {
     if (type !== 'message') throw new TsunagiError('INVALID_FORMAT', `The peer sent a ${type} as raw bytes.`)

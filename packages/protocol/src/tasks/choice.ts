@@ -6,12 +6,13 @@ import { TsunagiError } from '../errors.ts'
 const ORDER: Record<Health, number | undefined> = {
   healthy: 0,
   degraded: 1,
+  idle: 2,
   connecting: undefined,
   unreachable: undefined,
 }
 
 /**
- * The peer for a task: healthy before degraded, then the least loaded, then the nearest by round trip.
+ * The peer for a task: healthy before degraded before idle, then the least loaded, then the nearest by round trip.
  * @throws TsunagiError UNKNOWN_CAPABILITY where no peer that answers offers it
  */
 export function choosePeer(peers: readonly PeerInfo[], capability: string): PeerId {
