@@ -278,11 +278,12 @@ describe('the socket', () => {
   test('is asked for a sign of life at its interval, and given up once silent for too long', async () => {
     await server.admit()
     await peer.until('status')
+    const { socket } = server
     clock.advance(LIMITS.signalingSilence - 1)
-    expect(server.socket.count('ping')).toBe(2)
-    expect(server.socket.closedByPeer).toBe(false)
+    expect(socket.count('ping')).toBe(2)
+    expect(socket.closedByPeer).toBe(false)
     clock.advance(1)
-    expect(server.socket.closedByPeer).toBe(true)
+    expect(socket.closedByPeer).toBe(true)
     expect(peer.statuses).toEqual(['online', 'offline'])
   })
 
@@ -309,12 +310,13 @@ describe('the socket', () => {
   test('has to answer soon when the page wakes, however often that is asked', async () => {
     await server.admit()
     await peer.until('status')
+    const { socket } = server
     peer.client.reconnectNow()
     clock.advance(LIMITS.signalingProbe - 1)
     peer.client.reconnectNow()
-    expect(server.socket.closedByPeer).toBe(false)
+    expect(socket.closedByPeer).toBe(false)
     clock.advance(1)
-    expect(server.socket.closedByPeer).toBe(true)
+    expect(socket.closedByPeer).toBe(true)
   })
 
   test('that answers when the page wakes is kept', async () => {
