@@ -84,6 +84,10 @@ export const LIMITS = {
   resendSpacing: 1_000,
   /** A peer that was there first leaves the handshake to the one that came, this long. */
   newcomerPatience: 5_000,
+  /** The sender goes on to the next key after so many frames or bytes, or so long: far below where AES-GCM wears out. */
+  rekeyFrames: 2 ** 20,
+  rekeyBytes: 1_024 * MiB,
+  rekeyAfter: 3_600_000,
   /** Without a link this long, nothing but durable messages is waited for. */
   linkPatience: 30_000,
   /** A session ends without a frame for the first, and in any case after the second; counted also while no page is open. */

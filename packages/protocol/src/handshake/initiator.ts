@@ -104,9 +104,9 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
     const confirm = await sealFor(host, 'handshake_confirm', peer, id, proof)
     transcript.add(confirm)
     const hash = await transcript.hash()
-    const [sendKey, receiveKey] = await Promise.all([
-      schedule.trafficKey('initiator', hash),
-      schedule.trafficKey('responder', hash),
+    const [sendKeys, receiveKeys] = await Promise.all([
+      schedule.trafficKeys('initiator', hash),
+      schedule.trafficKeys('responder', hash),
     ])
     // The link of an attempt that has ended is closed, so this throws then.
     link.send(confirm)
@@ -119,8 +119,8 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
       resumed: answered.resume && resumption && { ours: resumption.at, theirs: answered.resume },
       epoch: answered.epoch,
       initiator: true,
-      sendKey,
-      receiveKey,
+      sendKeys,
+      receiveKeys,
       link,
     })
     link.start(events)

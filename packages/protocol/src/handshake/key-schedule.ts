@@ -12,6 +12,19 @@ type Purpose = 'confirm' | 'traffic'
 
 const KEY_LENGTH = 32
 
+/** Keys of one direction, each from the one before by a way that does not lead back (SPEC §4.5). */
+export interface KeyChain {
+  readonly key: TrafficKey
+  next(): Promise<KeyChain>
+}
+
+async function chainFrom(crypto: CryptoProvider, secret: Bytes): Promise<KeyChain> {
+  const derive = (purpose: string) =>
+    crypto.hkdf(secret, new Uint8Array(), utf8(`tsunagi/${PROTOCOL.version}/${purpose}`), KEY_LENGTH)
+  const key = await crypto.trafficKey(await derive('key'))
+  return { key, next: async () => chainFrom(crypto, await derive('rekey')) }
+}
+
 export class KeySchedule {
   readonly #crypto: CryptoProvider
   readonly #secret: Bytes
@@ -39,9 +52,9 @@ export class KeySchedule {
     return this.#derive('confirm', owner, transcriptHash)
   }
 
-  /** Key of everything that `sender` sends. */
-  async trafficKey(sender: Role, transcriptHash: Bytes): Promise<TrafficKey> {
-    return this.#crypto.trafficKey(await this.#derive('traffic', sender, transcriptHash))
+  /** Keys of everything that `sender` sends. */
+  async trafficKeys(sender: Role, transcriptHash: Bytes): Promise<KeyChain> {
+    return chainFrom(this.#crypto, await this.#derive('traffic', sender, transcriptHash))
   }
 
   #derive(purpose: Purpose, role: Role, transcriptHash: Bytes): Promise<Bytes> {

@@ -104,13 +104,13 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
     traceReceived(host, peer, id, frame)
     this.#transcript.add(frame)
     const hash = await this.#transcript.hash()
-    const [sendKey, receiveKey] = await Promise.all([
-      schedule.trafficKey('responder', hash),
-      schedule.trafficKey('initiator', hash),
+    const [sendKeys, receiveKeys] = await Promise.all([
+      schedule.trafficKeys('responder', hash),
+      schedule.trafficKeys('initiator', hash),
     ])
     if (!this.move('proved')) return
     this.succeeded()
-    gate.open(host.onEstablished({ ...terms, peer, initiator: false, sendKey, receiveKey, link }))
+    gate.open(host.onEstablished({ ...terms, peer, initiator: false, sendKeys, receiveKeys, link }))
   }
 
   async #checkConfirm(frame: Bytes, schedule: KeySchedule): Promise<void> {

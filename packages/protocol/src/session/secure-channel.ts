@@ -1,18 +1,41 @@
 /** One channel of a session: seals frames onto its link and opens those that come, each in order (SPEC §3.3). */
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
+import type { KeyChain } from '../handshake/key-schedule.ts'
 import { LIMITS } from '../limits.ts'
 import type { LinkEvents } from '../links/link.ts'
-import type { CryptoProvider, SigningKey } from '../ports.ts'
+import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import { type Bytes, concat, equalBytes } from '../wire/bytes.ts'
-import { type FrameBody, frameContext, nonceOf, readBody, readHeader, readSigned, writeFrame } from './frame.ts'
+import {
+  type FrameBody,
+  frameContext,
+  nonceOf,
+  type PlainFrame,
+  readBody,
+  readHeader,
+  readSigned,
+  writeFrame,
+} from './frame.ts'
+import { ReceiveKeys } from './receive-keys.ts'
 
 /** Frames signed at once: while one is on its way through the host's crypto threads the next is prepared. */
 const SEALED_AT_ONCE = 2
 
+/** Which frame under which key: never the same twice. */
+export interface FrameNumber {
+  readonly epoch: number
+  readonly counter: number
+}
+
+export interface SecureChannelHost {
+  readonly clock: Clock
+  readonly crypto: CryptoProvider
+  readonly key: SigningKey
+}
+
 export interface SecureChannelEvents {
   /** A frame was verified; frames come in the order of their counters. */
-  frame(body: FrameBody, counter: number, size: number): void
+  frame(body: FrameBody, number: FrameNumber, size: number): void
   /** A frame was refused: altered, repeated, foreign or unsigned. Nothing of it was used. */
   refused(error: TsunagiError): void
   /** There is room for another frame. */
@@ -31,11 +54,15 @@ export class SecureChannel {
     },
     close: (reason) => this.#end(reason),
   }
-  readonly #crypto: CryptoProvider
-  readonly #key: SigningKey
+  readonly #host: SecureChannelHost
   readonly #events: SecureChannelEvents
   readonly #sendContext: Bytes
   readonly #receiveContext: Bytes
+  readonly #receiveKeys: ReceiveKeys
+  #sendKeys: Promise<KeyChain>
+  #sendEpoch: number
+  #sendingSince: number
+  #sentBytes = 0
   #nextCounter = 0
   #lastCounter = -1
   #sealing = 0
@@ -45,18 +72,22 @@ export class SecureChannel {
   #opened: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  constructor(channel: Channel, crypto: CryptoProvider, key: SigningKey, events: SecureChannelEvents) {
+  constructor(channel: Channel, host: SecureChannelHost, events: SecureChannelEvents) {
+    const { publicKey } = host.key
     this.channel = channel
-    this.#crypto = crypto
-    this.#key = key
+    this.#host = host
     this.#events = events
-    this.#sendContext = frameContext(key.publicKey, channel.peer)
-    this.#receiveContext = frameContext(channel.peer, key.publicKey)
+    this.#sendContext = frameContext(publicKey, channel.peer)
+    this.#receiveContext = frameContext(channel.peer, publicKey)
+    this.#receiveKeys = new ReceiveKeys(channel.receiveKeys, channel.epoch)
+    this.#sendKeys = Promise.resolve(channel.sendKeys)
+    this.#sendEpoch = channel.epoch
+    this.#sendingSince = host.clock.now()
   }
 
-  /** Counter of the next frame to be sealed. */
-  get nextCounter(): number {
-    return this.#nextCounter
+  /** The lowest epoch that neither side has used. */
+  get unusedEpoch(): number {
+    return Math.max(this.#sendEpoch, this.#receiveKeys.epoch) + 1
   }
 
   /** Whether another frame may be sealed now; where not, room() tells when. */
@@ -66,14 +97,17 @@ export class SecureChannel {
   }
 
   /** Signs, encrypts and sends; frames leave in the order of the calls. */
-  send(body: FrameBody): void {
-    const { sessionId, epoch, link } = this.channel
+  send(body: FrameBody): FrameNumber {
+    const { sessionId, link } = this.channel
+    this.#rekeyWhereDue()
+    const epoch = this.#sendEpoch
     const counter = this.#nextCounter++
     const plain = writeFrame(this.#sendContext, sessionId, epoch, counter, body)
     const size = plain.plaintext.length
     this.#sealing++
     this.#sealingBytes += size
-    const sealed = this.#seal(plain, counter)
+    this.#sentBytes += size
+    const sealed = this.#seal(plain, counter, this.#sendKeys)
     // Awaited in turn below; a failure that comes before its turn is not unhandled.
     sealed.catch(() => undefined)
     this.#emitted = this.#emitted
@@ -87,10 +121,26 @@ export class SecureChannel {
         this.#sealingBytes -= size
         if (!this.#closed) this.#events.room()
       })
+    return { epoch, counter }
   }
 
   close(): void {
     this.channel.link.close()
+  }
+
+  /** Without a pause: the next key is derived while frames wait for their signatures anyway. */
+  #rekeyWhereDue(): void {
+    const now = this.#host.clock.now()
+    const isDue =
+      this.#nextCounter >= LIMITS.rekeyFrames ||
+      this.#sentBytes >= LIMITS.rekeyBytes ||
+      (this.#nextCounter > 0 && Math.abs(now - this.#sendingSince) >= LIMITS.rekeyAfter)
+    if (!isDue) return
+    this.#sendKeys = this.#sendKeys.then((chain) => chain.next())
+    this.#sendEpoch++
+    this.#sendingSince = now
+    this.#nextCounter = 0
+    this.#sentBytes = 0
   }
 
   #receive(bytes: Bytes): void {
@@ -105,7 +155,7 @@ export class SecureChannel {
     this.#opened = this.#opened
       .then(() => opened)
       .then(
-        ({ body, counter }) => this.#take(body, counter, bytes.length),
+        ({ body, number }) => this.#take(body, number, bytes.length),
         (cause: unknown) => this.#refuse(toTsunagiError(cause, 'INVALID_FORMAT', 'A frame of the peer is malformed.')),
       )
       .catch((cause: unknown) => this.#fail(toTsunagiError(cause, 'INVALID_STATE', 'A frame could not be handled.')))
@@ -114,35 +164,41 @@ export class SecureChannel {
       })
   }
 
-  async #seal(plain: ReturnType<typeof writeFrame>, counter: number): Promise<Bytes> {
-    plain.signature.set(await this.#key.sign(plain.signed))
-    return concat(plain.header, await this.channel.sendKey.seal(nonceOf(counter), plain.header, plain.plaintext))
+  async #seal(plain: PlainFrame, counter: number, keys: Promise<KeyChain>): Promise<Bytes> {
+    plain.signature.set(await this.#host.key.sign(plain.signed))
+    const { key } = await keys
+    return concat(plain.header, await key.seal(nonceOf(counter), plain.header, plain.plaintext))
   }
 
-  async #open(frame: Bytes): Promise<{ body: FrameBody; counter: number }> {
-    const { sessionId, epoch, peer, receiveKey } = this.channel
-    const header = readHeader(frame)
-    if (!equalBytes(header.sessionId, sessionId) || header.epoch !== epoch) {
-      throw new TsunagiError('SESSION_NOT_FOUND', 'A frame of the peer belongs to another session or other keys.')
+  async #open(frame: Bytes): Promise<{ readonly body: FrameBody; readonly number: FrameNumber }> {
+    const { sessionId, peer } = this.channel
+    const { bytes: header, epoch, counter, ...named } = readHeader(frame)
+    if (!equalBytes(named.sessionId, sessionId)) {
+      throw new TsunagiError('SESSION_NOT_FOUND', 'A frame of the peer belongs to another session.')
     }
-    if (header.counter <= this.#lastCounter) throw repeated()
-    const sealed = frame.subarray(header.bytes.length)
-    const plaintext = await receiveKey.open(nonceOf(header.counter), header.bytes, sealed)
-    const { signed, signature } = readSigned(this.#receiveContext, header.bytes, plaintext)
-    if (!(await this.#crypto.verify(peer, signature, signed))) {
+    if (this.#isRepeated({ epoch, counter })) throw repeated()
+    const key = await this.#receiveKeys.keyOf(epoch)
+    const plaintext = await key.open(nonceOf(counter), header, frame.subarray(header.length))
+    const { signed, signature } = readSigned(this.#receiveContext, header, plaintext)
+    if (!(await this.#host.crypto.verify(peer, signature, signed))) {
       throw new TsunagiError('INVALID_SIGNATURE', 'A frame is not signed by the peer of its session.')
     }
-    return { body: readBody(plaintext), counter: header.counter }
+    return { body: readBody(plaintext), number: { epoch, counter } }
   }
 
-  #take(body: FrameBody, counter: number, size: number): void {
+  #take(body: FrameBody, number: FrameNumber, size: number): void {
     if (this.#closed) return
-    if (counter <= this.#lastCounter) {
+    if (number.epoch < this.#receiveKeys.epoch || this.#isRepeated(number)) {
       this.#refuse(repeated())
       return
     }
-    this.#lastCounter = counter
-    this.#events.frame(body, counter, size)
+    this.#receiveKeys.reached(number.epoch)
+    this.#lastCounter = number.counter
+    this.#events.frame(body, number, size)
+  }
+
+  #isRepeated({ epoch, counter }: FrameNumber): boolean {
+    return epoch === this.#receiveKeys.epoch && counter <= this.#lastCounter
   }
 
   #refuse(error: TsunagiError): void {

@@ -18,7 +18,7 @@ import { durablePayload, Inbox } from './inbox.ts'
 import { Incoming, type IncomingMessage } from './incoming.ts'
 import { type DurableSend, Outbox } from './outbox.ts'
 import { LANES, type Lane, Outgoing } from './outgoing.ts'
-import { SecureChannel } from './secure-channel.ts'
+import { type FrameNumber, SecureChannel } from './secure-channel.ts'
 import { isOver, SESSION_STATES, type SessionEvent, type SessionState } from './states.ts'
 import type { SessionStore, StoredMessage, StoredSession } from './store.ts'
 
@@ -121,7 +121,8 @@ export class Session {
   #current: SecureChannel | undefined
   /** Replaced, and closed when the other side is seen to use the new one. */
   #previous: SecureChannel | undefined
-  #nextEpoch = 1
+  /** The lowest epoch not used by the channels before the current one. */
+  #epochBefore = 1
   /** What the other side had acknowledged before the current channel; whoever has less has lost its state. */
   #leastAck = 1
   #since: number | undefined
@@ -132,7 +133,7 @@ export class Session {
   #unacknowledgedBytes = 0
   #resendAskedFor = 0
   #resendAskedAt = 0
-  #frameBeingRead: { readonly epoch: number; readonly counter: number } = { epoch: 0, counter: 0 }
+  #frameBeingRead: FrameNumber = { epoch: 0, counter: 0 }
   #unlinked = Promise.resolve()
   #tellUnlinked = (): void => undefined
   #stopAckTimer: (() => void) | undefined
@@ -154,7 +155,7 @@ export class Session {
       this.#state = 'suspended'
       this.#isRestored = true
     }
-    this.#nextEpoch = kept.session.epoch
+    this.#epochBefore = kept.session.epoch
     this.#outgoing.restart(kept.session.next, 1)
     this.#incoming.restart(kept.session.expected)
     for (const message of kept.outbox) this.#enqueueDurable(message)
@@ -209,7 +210,7 @@ export class Session {
     if (isOver(this.#state) || this.#id === undefined) return undefined
     return {
       sessionId: this.#id,
-      epoch: this.#nextEpoch,
+      epoch: this.#unusedEpoch,
       at: {
         next: this.#outgoing.nextSequence,
         ...(!this.#isRestored && { expected: this.#acknowledgeable }),
@@ -225,7 +226,7 @@ export class Session {
       id: this.#id === undefined ? '' : uuidText(this.#id),
       createdAt: this.#createdAt,
       activeAt: this.#activeAt,
-      epoch: this.#nextEpoch,
+      epoch: this.#unusedEpoch,
       next: this.#outgoing.nextSequence,
       expected: this.#acknowledgeable,
       durableNext: this.#outbox.next,
@@ -244,8 +245,8 @@ export class Session {
 
   /** Goes on over `channel`. What the one before did not deliver is sent again there. @returns what gets the link's events */
   attach(channel: Channel): LinkEvents {
-    const secured: SecureChannel = new SecureChannel(channel, this.#host.crypto, this.#host.key, {
-      frame: (body, counter, size) => this.#read(secured, body, counter, size),
+    const secured: SecureChannel = new SecureChannel(channel, this.#host, {
+      frame: (body, number, size) => this.#read(secured, body, number, size),
       refused: (error) => this.#refused(error),
       room: () => this.#pump(),
       closed: (reason) => this.#channelClosed(secured, reason),
@@ -256,7 +257,7 @@ export class Session {
       return secured.linkEvents
     }
     this.#id ??= channel.sessionId.slice()
-    this.#nextEpoch = channel.epoch + 1
+    this.#epochBefore = this.#unusedEpoch
     this.#previous?.close()
     this.#previous = this.#current
     this.#current = secured
@@ -464,6 +465,10 @@ export class Session {
     return this.#inbox.acknowledgeable(this.#incoming.expected)
   }
 
+  get #unusedEpoch(): number {
+    return Math.max(this.#epochBefore, this.#current?.unusedEpoch ?? 1)
+  }
+
   #storageFailed(cause: unknown): void {
     this.#host.onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'The state of a session could not be kept.'))
   }
@@ -476,7 +481,7 @@ export class Session {
     })
   }
 
-  #read(from: SecureChannel, body: FrameBody, counter: number, size: number): void {
+  #read(from: SecureChannel, body: FrameBody, number: FrameNumber, size: number): void {
     const goodbye = body.records.find(({ type }) => GOODBYES.has(type))
     if (isOver(this.#state)) {
       // Both sides closed at once, and neither has to wait for the other.
@@ -493,7 +498,7 @@ export class Session {
     }
     this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
-    this.#frameBeingRead = { epoch: from.channel.epoch, counter }
+    this.#frameBeingRead = number
     const settled = this.#outgoing.acknowledge(body.ack, body.window)
     if (settled === undefined) {
       this.#violation(new TsunagiError('SEQUENCE_ERROR', 'The peer acknowledged what was never sent to it.'))
@@ -571,8 +576,7 @@ export class Session {
     while (channel?.hasRoom && !isOver(this.#state)) {
       const batch = this.#outgoing.take()
       if (batch === undefined && !this.#ackDue) return
-      const counter = channel.nextCounter
-      channel.send({
+      const number = channel.send({
         ...this.#acknowledgement(),
         prompt: batch?.records.some(({ lane }) => lane !== LANES.low) === true && !this.#outgoing.hasWork,
         first: batch?.first ?? this.#outgoing.nextSequence,
@@ -586,8 +590,7 @@ export class Session {
           type,
           sequence,
           size: message.payload.length,
-          epoch: channel.channel.epoch,
-          counter,
+          ...number,
           refused: undefined,
         })
       }
@@ -670,6 +673,7 @@ export class Session {
   #channelClosed(channel: SecureChannel, reason: Error | undefined): void {
     if (channel === this.#previous) this.#previous = undefined
     if (channel !== this.#current) return
+    this.#epochBefore = this.#unusedEpoch
     this.#current = undefined
     // The other side may have given that one up already.
     this.#previous?.close()
