@@ -49,8 +49,12 @@ export const LIMITS = {
   handshakeTimeout: 10_000,
   /** Handshakes under way in all: each costs a peer connection and two signatures. */
   maxHalfOpen: 64,
-  /** Open sessions: browsers allow about 500 peer connections in a tab's life. */
-  maxSessions: 32,
+  /** Links kept at once, and opened unasked to those who are met: browsers allow about 500 peer connections in a tab's life. */
+  maxLinks: 32,
+  neighbours: 24,
+  /** A link over which nothing but liveness went for this long is closed; they are looked over this often. */
+  linkIdle: 300_000,
+  linkSweep: 30_000,
   /** Open frames a server-proven sender may have checked, per second and in a burst: before any curve operation. */
   openFrameRate: 20,
   openFrameBurst: 60,

@@ -145,7 +145,7 @@ export class PeerService implements Peer {
       clock,
       crypto,
       key: key.publicKey,
-      connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected).length,
+      connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected),
       startHandshake: (peer) => this.#startHandshake(peer),
     })
     const tasks = {
@@ -184,6 +184,7 @@ export class PeerService implements Peer {
     const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce()])
     for (const known of pinned) this.#pinned.set(known.peer, known)
     for (const message of inbox) this.#inbox.add(message)
+    this.#connector.start()
     this.#signaling.start()
   }
 
@@ -219,7 +220,9 @@ export class PeerService implements Peer {
     try {
       checkSend(data, options)
       if (options.durable !== true) return asDelivery('', Promise.resolve(), this.#send(to, 'message', data))
-      const { id, accepted, delivered } = this.#findKept(to).session.sendDurable('message', data)
+      const remote = this.#findKept(to)
+      const { id, accepted, delivered } = remote.session.sendDurable('message', data)
+      this.#connector.wanted(remote)
       return asDelivery(id, accepted, delivered)
     } catch (cause) {
       const refused = Promise.reject(publicError(cause))
@@ -338,8 +341,9 @@ export class PeerService implements Peer {
 
   #established(channel: Channel): LinkEvents {
     const remote = this.#remoteOf(channel.peer)
+    const events = remote.attach(channel)
     this.#connector.established(remote)
-    return remote.attach(channel)
+    return events
   }
 
   #startHandshake(key: Bytes): void {
@@ -354,7 +358,7 @@ export class PeerService implements Peer {
     remote.counters.failed(error, this.#clock.now())
     this.#events.emit('error', error)
     this.#changed(remote)
-    if (remote.isMember && !remote.isConnected) this.#connector.failed(remote)
+    if (remote.isMember && !remote.isConnected) this.#connector.lost(remote)
   }
 
   #notRelayed(peer: Bytes, cause: unknown): void {

@@ -1,4 +1,4 @@
-/** When this peer starts a handshake with another (SPEC §6): at once, later, or again, and never with two at a time. */
+/** Which links this peer opens and closes (SPEC §6): to those it meets, on demand, again after a loss; idle ones are closed. */
 import { LIMITS } from '../limits.ts'
 import type { Clock, CryptoProvider } from '../ports.ts'
 import { Backoff } from '../signaling/backoff.ts'
@@ -11,7 +11,7 @@ export interface ConnectorOptions {
   /** Our own key. */
   readonly key: Bytes
   /** Peers with a link at present. */
-  readonly connected: () => number
+  readonly connected: () => readonly RemotePeer[]
   readonly startHandshake: (peer: Bytes) => void
 }
 
@@ -20,13 +20,27 @@ interface Plan {
   stopTimer: () => void
 }
 
-/** A peer is in touch when it has a session with a link, or is a member and will be tried for one. */
+/** Of use from start() to close(). */
 export class Connector {
   readonly #options: ConnectorOptions
   readonly #plans = new Map<RemotePeer, Plan>()
+  #stopSweep: () => void = () => undefined
 
   constructor(options: ConnectorOptions) {
     this.#options = options
+  }
+
+  start(): void {
+    this.#stopSweep = this.#options.clock.after(LIMITS.linkSweep, () => {
+      this.start()
+      this.#closeIdle()
+    })
+  }
+
+  close(): void {
+    this.#stopSweep()
+    for (const { stopTimer } of this.#plans.values()) stopTimer()
+    this.#plans.clear()
   }
 
   /** Signaling named a member. Who came later starts, so that two that meet do not both begin. */
@@ -34,9 +48,12 @@ export class Connector {
     if (!peer.isConnected) this.#plan(peer, how === 'present' ? 0 : LIMITS.newcomerPatience)
   }
 
-  /** Something waits for it: where nothing is planned, a link is opened now. */
+  /** Something is to be said to it: a link is opened now, where none is and none is being tried for. */
   wanted(peer: RemotePeer): void {
-    if (!peer.isConnected && !this.#plans.has(peer)) this.#plan(peer, 0)
+    peer.usedAt = this.#options.clock.now()
+    if (peer.isConnected || this.#plans.has(peer)) return
+    peer.isWanted = true
+    this.#plan(peer, 0)
   }
 
   /** Its link is gone. Both sides notice, so the one with the higher key leaves the other some time. */
@@ -45,23 +62,19 @@ export class Connector {
     this.#plan(peer, this.#planOf(peer).backoff.next() + (first ? 0 : LIMITS.backoffFirst))
   }
 
-  /** A handshake with it came to nothing. */
-  failed(peer: RemotePeer): void {
-    this.lost(peer)
-  }
-
+  /** It has a link. Where there are too many now, the one that is of least use is closed. */
   established(peer: RemotePeer): void {
     this.forget(peer)
+    peer.usedAt = this.#options.clock.now()
+    peer.isWanted = false
+    const connected = this.#options.connected()
+    if (connected.length > LIMITS.maxLinks) void this.#leastUsed(connected)?.session.leave('idle')
   }
 
+  /** Tries for it no more. */
   forget(peer: RemotePeer): void {
     this.#plans.get(peer)?.stopTimer()
     this.#plans.delete(peer)
-  }
-
-  close(): void {
-    for (const { stopTimer } of this.#plans.values()) stopTimer()
-    this.#plans.clear()
   }
 
   #planOf(peer: RemotePeer): Plan {
@@ -76,12 +89,30 @@ export class Connector {
   #plan(peer: RemotePeer, delay: number): void {
     const plan = this.#planOf(peer)
     plan.stopTimer()
-    const start = () => {
+    const begin = () => {
       plan.stopTimer = () => undefined
-      if (!peer.isMember || peer.isConnected || this.#options.connected() >= LIMITS.maxSessions) return
-      this.#options.startHandshake(peer.key)
+      if (this.#mayConnect(peer)) this.#options.startHandshake(peer.key)
+      else this.forget(peer)
     }
-    if (delay === 0) start()
-    else plan.stopTimer = this.#options.clock.after(delay, start)
+    if (delay === 0) begin()
+    else plan.stopTimer = this.#options.clock.after(delay, begin)
+  }
+
+  /** Unasked, links are opened to some; further ones when they are wanted. */
+  #mayConnect(peer: RemotePeer): boolean {
+    if (!peer.isMember || peer.isConnected) return false
+    return peer.isWanted || peer.hasWork || this.#options.connected().length < LIMITS.neighbours
+  }
+
+  #closeIdle(): void {
+    const now = this.#options.clock.now()
+    for (const peer of this.#options.connected()) {
+      if (!peer.hasWork && Math.abs(now - peer.usedAt) >= LIMITS.linkIdle) void peer.session.leave('idle')
+    }
+  }
+
+  /** A link that is new has been used just now, so that strangers who open many close no more than each other's. */
+  #leastUsed(connected: readonly RemotePeer[]): RemotePeer | undefined {
+    return connected.filter((peer) => !peer.hasWork).sort((a, b) => a.usedAt - b.usedAt)[0]
   }
 }

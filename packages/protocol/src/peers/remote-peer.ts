@@ -57,6 +57,10 @@ export class RemotePeer {
   metAt: number | undefined
   /** Whether signaling says that it is there: a hint, which nobody signed. */
   isMember = false
+  /** Milliseconds since 1970 at which something other than liveness last went either way. */
+  usedAt = 0
+  /** A link was asked for and has not come about. */
+  isWanted = false
   readonly #host: RemotePeerHost
   #heartbeat: HeartbeatManager | undefined
   #name = ''
@@ -75,6 +79,11 @@ export class RemotePeer {
   /** A new one where the last one is over. */
   get session(): Session {
     return this.#host.sessions.of(this.key)
+  }
+
+  /** Whether something waits to be sent to it. */
+  get hasWork(): boolean {
+    return (this.#host.sessions.find(this.key)?.info.waiting ?? 0) > 0
   }
 
   get isConnected(): boolean {
@@ -149,6 +158,7 @@ export class RemotePeer {
       onRefused: (error) => this.counters.frameRejected(error, clock.now()),
       canTake: () => this.#host.canTake(),
       onTaken: (message, size) => {
+        this.usedAt = clock.now()
         this.counters.received(size, clock.now())
         this.#host.onTaken(message)
       },
@@ -243,6 +253,7 @@ export class RemotePeer {
       case 'session_suspend':
         return
       default:
+        this.usedAt = this.#host.clock.now()
         this.#host.onWork(this, message)
     }
   }
