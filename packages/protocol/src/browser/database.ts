@@ -1,5 +1,12 @@
 /** What this site keeps in IndexedDB, and how an older state of it becomes the present one. */
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from 'idb'
+import {
+  type DBSchema,
+  type IDBPDatabase,
+  type IDBPObjectStore,
+  type IDBPTransaction,
+  openDB,
+  type StoreNames,
+} from 'idb'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 
 /** An older tab that is frozen keeps an upgrade waiting for ever, and no event tells that apart from a slow disk. */
@@ -12,15 +19,33 @@ const LOST = 'The data of this site were cleared or updated while this page was 
 interface Schema extends DBSchema {
   /** By number of the identity slot. */
   identities: { key: number; value: unknown }
+  /** What sessions leave to the next page: by the fields KEYS names, the number of the slot first. */
+  sessions: { key: IDBValidKey[]; value: unknown }
+  outbox: { key: IDBValidKey[]; value: unknown }
+  inbox: { key: IDBValidKey[]; value: unknown }
+  pinned: { key: IDBValidKey[]; value: unknown }
 }
 export type Database = IDBPDatabase<Schema>
+export type SessionObjectStore = IDBPObjectStore<Schema, SessionStoreName[], SessionStoreName, 'readwrite'>
 
 type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
+
+const KEYS = {
+  sessions: ['slot', 'peer'],
+  outbox: ['slot', 'peer', 'number'],
+  inbox: ['slot', 'peer', 'id'],
+  pinned: ['slot', 'peer'],
+} as const
+export type SessionStoreName = keyof typeof KEYS
+export const SESSION_STORES = Object.keys(KEYS) as SessionStoreName[]
 
 /** Step n leads from version n to version n + 1. Steps are only ever added: each may have run in some browser. */
 const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
   (database) => {
     database.createObjectStore('identities')
+  },
+  (database) => {
+    for (const name of SESSION_STORES) database.createObjectStore(name, { keyPath: [...KEYS[name]] })
   },
 ]
 

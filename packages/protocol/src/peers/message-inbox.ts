@@ -59,7 +59,7 @@ export class MessageInbox {
       onError(toTsunagiError(cause, 'INVALID_FORMAT', 'A durable message of a peer could not be read.'))
     }
     try {
-      await store?.handled(message.id)
+      await store?.handled(message)
     } catch (cause) {
       onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A handled message could not be removed; it may come again.'))
     }

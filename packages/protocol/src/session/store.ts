@@ -55,6 +55,7 @@ export interface StoredState {
   readonly sessions: readonly StoredSession[]
   /** By peer and number. */
   readonly outbox: readonly StoredMessage[]
+  /** By peer and number; what an ended session left comes before the messages of the next. */
   readonly inbox: readonly StoredMessage[]
 }
 
@@ -67,8 +68,8 @@ export interface SessionStore {
   delivered(peer: PeerId, number: number): Promise<void>
   /** Messages of theirs join the inbox, in one transaction with their session; on the disk when it fulfils. */
   take(session: StoredSession, messages: readonly StoredMessage[]): Promise<void>
-  /** A message of theirs, known by its id, leaves the inbox. */
-  handled(id: string): Promise<void>
+  /** A message of theirs leaves the inbox. It is known by peer and id: another peer may use the same id, another session the same number. */
+  handled(message: StoredMessage): Promise<void>
   /** The peer is known from now on, or known by another name. */
   pin(peer: PinnedPeer): Promise<void>
   /** The session is as given. */
