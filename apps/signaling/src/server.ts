@@ -66,7 +66,6 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   const http = createServer(
     {
       connectionsCheckingInterval: limits.requestDeadline,
-      headersTimeout: limits.requestDeadline,
       requestTimeout: limits.requestDeadline,
     },
     httpHandler({ ready: () => gate.isOpen, webApp: options.webApp }),
