@@ -31,6 +31,7 @@ import type { DurableState, SessionTrace } from './session/session.ts'
 import { SessionManager } from './session/session-manager.ts'
 import type { PinnedPeer, SessionStore, StoredMessage } from './session/store.ts'
 import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
+import { Complaints } from './signaling/complaints.ts'
 import type { MeshKeys } from './signaling/messages.ts'
 import { TaskCaller } from './tasks/caller.ts'
 import { CapabilityRegistry, capabilityDigestInput } from './tasks/capabilities.ts'
@@ -82,6 +83,10 @@ export class PeerService implements Peer {
   #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
   #offered: readonly CapabilityDescription[] = []
   readonly #pinned = new Map<PeerId, PinnedPeer>()
+  /** Where storage fails, each of the many calls to it does. */
+  readonly #complaints: Complaints
+  /** Reported before the caller of start() had time to listen; undefined from then on. */
+  #early: TsunagiError[] | undefined = []
   #closing: Promise<void> | undefined
 
   constructor(options: PeerServiceOptions) {
@@ -93,6 +98,7 @@ export class PeerService implements Peer {
     this.#crypto = crypto
     this.#key = key
     this.#onClosed = options.onClosed
+    this.#complaints = new Complaints(clock, (error) => this.#events.emit('error', error))
     this.#store = options.store
     this.#inbox = new MessageInbox({
       store: options.store,
@@ -101,13 +107,13 @@ export class PeerService implements Peer {
       onRoom: () => {
         for (const session of this.#sessions.sessions) session.inboxHasRoom()
       },
-      onError: (error) => this.#events.emit('error', error),
+      onError: (error) => this.report(error),
     })
     this.#sessions = new SessionManager({
       clock,
       store: options.store,
       hostOf: (peer) => this.#remoteOf(peer).sessionHost,
-      onStorageFailure: (error) => this.#events.emit('error', error),
+      onStorageFailure: (error) => this.report(error),
     })
     this.#startedAt = clock.now()
     this.#signaling = new SignalingClient({
@@ -186,6 +192,11 @@ export class PeerService implements Peer {
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
+    this.#clock.after(0, () => {
+      const early = this.#early ?? []
+      this.#early = undefined
+      for (const error of early) this.report(error)
+    })
   }
 
   /** The page woke or the network came back. */
@@ -193,9 +204,10 @@ export class PeerService implements Peer {
     this.#signaling.reconnectNow()
   }
 
-  /** Tells the listeners for errors of one that its host came upon. */
+  /** Tells the listeners for errors of one that its host or its store came upon; the same at most once a minute. */
   report(error: TsunagiError): void {
-    this.#events.emit('error', error)
+    if (this.#early === undefined) this.#complaints.make(`${error.code}: ${error.message}`, error)
+    else this.#early.push(error)
   }
 
   provide(capability: Capability, handler: TaskHandler): () => void {
@@ -389,7 +401,7 @@ export class PeerService implements Peer {
       canTake: () => this.#inbox.hasRoom,
       onTaken: (message) => this.#inbox.add(message),
       onDurable: (message, state, error) => this.#events.emit('delivery', deliveryInfo(message, state, error)),
-      onStorageFailure: (error) => this.#events.emit('error', error),
+      onStorageFailure: (error) => this.report(error),
       onGivenUp: (remote) => {
         this.#caller.peerLost(remote.id)
         this.#executor.peerLost(remote.id)

@@ -9,6 +9,7 @@ import { deriveMesh } from '../signaling/messages.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
+import { createSessionStore } from './session-store.ts'
 import { openWebSocket } from './web-socket.ts'
 import { createWebRtcTransport } from './webrtc-link.ts'
 import { createWorkerClock } from './worker-clock.ts'
@@ -50,6 +51,9 @@ async function startPeer(
   ])
   const identity = await loadIdentity(database, slot.number, crypto, Date.now())
   if (identity.storageFailure !== undefined) report(identity.storageFailure)
+  // What a slot keeps belongs to its kept identity, and not to one that stands in for it while that cannot be read.
+  const store =
+    database && identity.persistent ? createSessionStore(database, slot.number, (error) => report(error)) : undefined
 
   const clock = createWorkerClock()
   const awake = new AbortController()
@@ -64,7 +68,7 @@ async function startPeer(
     signaling: options.signaling,
     openSocket: openWebSocket,
     transport: createWebRtcTransport(),
-    store: undefined,
+    store,
     onClosed() {
       awake.abort()
       clock.close()
@@ -73,8 +77,7 @@ async function startPeer(
     },
   })
   report = (error) => peer.report(error)
-  // Once the caller has had time to listen.
-  for (const problem of problems) clock.after(0, () => peer.report(problem))
+  for (const problem of problems) peer.report(problem)
   for (const event of ['online', 'pageshow']) {
     addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
   }
