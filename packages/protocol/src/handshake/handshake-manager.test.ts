@@ -43,7 +43,7 @@ describe('two peers', () => {
     expect([alice.channel.initiator, bob.channel.initiator]).toEqual([true, false])
     expect(alice.channel.sessionId).toEqual(bob.channel.sessionId)
     expect(isUuidV4(alice.channel.sessionId)).toBe(true)
-    for (const { channel } of [alice, bob]) expect(channel).toMatchObject({ epoch: 1, resumedFrom: undefined })
+    for (const { channel } of [alice, bob]) expect(channel).toMatchObject({ epoch: 1, resumed: undefined })
     await nothingIsLeftBehind()
     expect(alice.refused.concat(bob.refused, alice.failed, bob.failed)).toEqual([])
   })
@@ -132,23 +132,34 @@ describe('what the initiator sends at once', () => {
 
 describe('a session goes on', () => {
   const session = newId()
+  const alicesPoint = { next: 9, expected: 17, durable: 3 }
+  /** Bob's page was loaded anew. */
+  const bobsPoint = { next: 20, durable: 5 }
 
   test('where both sides have it, with the highest of the lowest free epochs', async () => {
-    alice.resumption = { sessionId: session, expected: 17, epoch: 3 }
-    bob.resumption = { sessionId: session, expected: 5, epoch: 4 }
+    alice.resumption = { sessionId: session, at: alicesPoint, epoch: 3 }
+    bob.resumption = { sessionId: session, at: bobsPoint, epoch: 4 }
     alice.manager.sendHandshake(bob.id)
     await lab.settle()
-    expect(alice.channel).toMatchObject({ sessionId: session, resumedFrom: 5, epoch: 4 })
-    expect(bob.channel).toMatchObject({ sessionId: session, resumedFrom: 17, epoch: 4 })
+    expect(alice.channel).toMatchObject({
+      sessionId: session,
+      resumed: { ours: alicesPoint, theirs: bobsPoint },
+      epoch: 4,
+    })
+    expect(bob.channel).toMatchObject({
+      sessionId: session,
+      resumed: { ours: bobsPoint, theirs: alicesPoint },
+      epoch: 4,
+    })
   })
 
   test.each([
-    ['only the initiator', { sessionId: session, expected: 17, epoch: 3 }, undefined],
-    ['only the responder', undefined, { sessionId: session, expected: 5, epoch: 4 }],
+    ['only the initiator', { sessionId: session, at: alicesPoint, epoch: 3 }, undefined],
+    ['only the responder', undefined, { sessionId: session, at: bobsPoint, epoch: 4 }],
     [
       'neither the other one',
-      { sessionId: session, expected: 17, epoch: 3 },
-      { sessionId: newId(), expected: 5, epoch: 4 },
+      { sessionId: session, at: alicesPoint, epoch: 3 },
+      { sessionId: newId(), at: bobsPoint, epoch: 4 },
     ],
   ])('not where %s has it: it starts anew', async (_, ours, theirs) => {
     alice.resumption = ours
@@ -157,7 +168,7 @@ describe('a session goes on', () => {
     await lab.settle()
     expect(alice.channel.sessionId).toEqual(bob.channel.sessionId)
     expect(alice.channel.sessionId).not.toEqual(session)
-    for (const { channel } of [alice, bob]) expect(channel).toMatchObject({ epoch: 1, resumedFrom: undefined })
+    for (const { channel } of [alice, bob]) expect(channel).toMatchObject({ epoch: 1, resumed: undefined })
   })
 })
 

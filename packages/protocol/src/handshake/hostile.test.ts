@@ -253,14 +253,15 @@ describe('a peer that signs something else than the transcript is refused', () =
 
 describe('a peer that answers otherwise than was offered is refused:', () => {
   const session = uuidV4(crypto.randomBytes(16))
-  const offered = { sessionId: session, expected: 17, epoch: 3 }
+  const offered = { sessionId: session, at: { next: 9, expected: 17, durable: 3 }, epoch: 3 }
+  const resume = { next: 1, expected: 1, durable: 1 }
 
   test.each([
     ['another version', 'INVALID_VERSION', undefined, { version: '0.9' }],
     ['another suite', 'INVALID_VERSION', undefined, { suite: 'none' }],
     ['another certificate than in its answer', 'BINDING_MISMATCH', undefined, { fingerprint: new Uint8Array(32) }],
-    ['a session to go on with that was not offered', 'INVALID_FORMAT', undefined, { resume: { expected: 1 } }],
-    ['keys numbered as ones used before', 'INVALID_FORMAT', offered, { resume: { expected: 1 }, epoch: 2 }],
+    ['a session to go on with that was not offered', 'INVALID_FORMAT', undefined, { resume }],
+    ['keys numbered as ones used before', 'INVALID_FORMAT', offered, { resume, epoch: 2 }],
     ['a new session that does not begin at the first keys', 'INVALID_FORMAT', offered, { epoch: 3 }],
     ['an answer that is none', 'INVALID_FORMAT', undefined, { answer: new Uint8Array(1) }],
   ])('%s', async (_, code, resumption, terms) => {
@@ -276,10 +277,12 @@ describe('a peer that answers otherwise than was offered is refused:', () => {
   test('and one that keeps to the offer is not', async () => {
     const mallory = await lab.peer('mallory')
     alice.resumption = offered
-    answerOtherwise(lab, mallory, { resume: { expected: 1 }, epoch: 3 })
+    answerOtherwise(lab, mallory, { resume, epoch: 3 })
     alice.manager.sendHandshake(mallory.id)
     await lab.settle()
-    expect(alice.channels).toMatchObject([{ sessionId: session, resumedFrom: 1, epoch: 3 }])
+    expect(alice.channels).toMatchObject([
+      { sessionId: session, resumed: { ours: offered.at, theirs: resume }, epoch: 3 },
+    ])
   })
 })
 

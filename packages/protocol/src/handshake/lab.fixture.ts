@@ -204,13 +204,13 @@ const NO_DATA = new Uint8Array()
 /** Whether what one side sends can be read at the other, both ways, and not by the side that sent it. */
 export async function keysAgree(a: Channel, b: Channel): Promise<boolean> {
   const reads = async (from: Channel, to: Channel) => {
-    const sealed = await from.sendKey.seal(NONCE, NO_DATA, utf8('a message'))
-    const open = (key: Channel['sendKey']) =>
+    const sealed = await from.sendKeys.key.seal(NONCE, NO_DATA, utf8('a message'))
+    const open = ({ key }: Channel['sendKeys']) =>
       key.open(NONCE, NO_DATA, sealed).then(
         () => true,
         () => false,
       )
-    return (await open(to.receiveKey)) && !(await open(from.receiveKey))
+    return (await open(to.receiveKeys)) && !(await open(from.receiveKeys))
   }
   return (await reads(a, b)) && (await reads(b, a))
 }

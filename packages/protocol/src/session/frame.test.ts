@@ -14,8 +14,8 @@ const body: FrameBody = {
   window: 0xffff_ffff,
   first: Number.MAX_SAFE_INTEGER,
   records: [
-    { type: 1, raw: true, more: false, lane: 0, payload: Uint8Array.of(7, 8) },
-    { type: 255, raw: false, more: true, lane: 2, payload: new Uint8Array() },
+    { type: 1, raw: true, more: false, durable: true, lane: 0, payload: Uint8Array.of(7, 8) },
+    { type: 255, raw: false, more: true, durable: false, lane: 2, payload: new Uint8Array() },
   ],
 }
 

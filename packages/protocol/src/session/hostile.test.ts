@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/webcrypto.ts'
+import type { Channel } from '../handshake/channel.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
 import { encodeCbor } from '../wire/cbor.ts'
-import { uuidV4 } from '../wire/uuid.ts'
+import { uuidBytes, uuidV4 } from '../wire/uuid.ts'
 import { FRAME_OVERHEAD, HEADER_LENGTH, nonceOf, RECORD_HEAD } from './frame.ts'
 import { type FrameChanges, FrameWriter, record, typed } from './hostile/frame-writer.fixture.ts'
 import {
@@ -184,7 +185,7 @@ describe('whoever carries the frames', () => {
   test('who floods a peer with rubbish loses the link, and the session goes on over the next', async () => {
     const rubbish = new Uint8Array(PROTOCOL.maxFrame)
     rubbish.set(pair.framesOf('a')[0] ?? [1])
-    rubbish.set(pair.a.session.id, 1)
+    rubbish.set(uuidBytes(pair.a.session.info.id), 1)
     new DataView(rubbish.buffer).setUint32(17, 1)
     new DataView(rubbish.buffer).setUint32(25, 99)
     pair.wire = linkThatInjects(
@@ -226,7 +227,9 @@ describe('who has the traffic keys and not the identity', () => {
   )
 
   test.each<[string, FrameChanges, string]>([
-    ['another epoch', { epoch: 7 }, 'SESSION_NOT_FOUND'],
+    ['the next epoch, whose key nobody told them', { epoch: 3 }, 'DECRYPTION_FAILED'],
+    ['an epoch far ahead', { epoch: 70 }, 'SESSION_NOT_FOUND'],
+    ['an epoch that is past', { epoch: 0 }, 'SESSION_NOT_FOUND'],
     ['another session', { sessionId: new Uint8Array(16) }, 'SESSION_NOT_FOUND'],
   ])('cannot use them for %s', async (_, changes, code) => {
     const connection = await pair.replaceLink()
@@ -247,8 +250,8 @@ describe('who has the traffic keys and not the identity', () => {
     const [frame] = pair.framesOf('a') as [Bytes]
     const header = frame.subarray(0, HEADER_LENGTH)
     const nonce = nonceOf(new DataView(header.buffer, header.byteOffset).getUint32(25))
-    const plaintext = await connection.b.receiveKey.open(nonce, header, frame.subarray(HEADER_LENGTH))
-    const turned = concat(header, await connection.b.sendKey.seal(nonce, header, plaintext))
+    const plaintext = await connection.b.receiveKeys.key.open(nonce, header, frame.subarray(HEADER_LENGTH))
+    const turned = concat(header, await connection.b.sendKeys.key.seal(nonce, header, plaintext))
     pair.wire = linkThatInjects([turned], 'a').wire
     pair.b.send('message', 'honest')
     await pair.quiet()
@@ -304,7 +307,7 @@ describe('a proven peer that breaks the rules', () => {
     expect(victim().refusedCodes).toEqual([code])
     expect(victim().messages).toEqual([])
     expect(victim().sent, 'one answer').toBe(1)
-    const next = victim().session.resumption?.expected ?? 0
+    const next = victim().session.resumption?.at.expected ?? 0
     await send({ first: next, ack: 2, records: [record('correct')] })
     expect(victim().received().map(String)).toEqual([String(new TextEncoder().encode('correct'))])
     expect(victim().session.state).toBe('established')
@@ -391,7 +394,7 @@ describe('a proven peer that breaks the rules', () => {
     victim().send('message', 1)
     await send({ ack: 2 })
     const connection = await siege.pair.connect()
-    connection.b.link.start(victim().session.attach({ ...connection.b, resumedFrom: 1 }))
+    connection.b.link.start(victim().session.attach(goingOnFrom(connection.b, 1)))
     connection.a.link.start({ frame: () => undefined, drain: () => undefined, close: () => undefined })
     await new FrameWriter(connection.a, siege.pair.a.key, 0).send({ ack: 1 })
     await siege.pair.quiet()
@@ -403,7 +406,7 @@ describe('a proven peer that breaks the rules', () => {
     siege.pair.net.cut()
     await siege.pair.quiet()
     const connection = await siege.pair.connect()
-    connection.b.link.start(victim().session.attach({ ...connection.b, resumedFrom: 1_000 }))
+    connection.b.link.start(victim().session.attach(goingOnFrom(connection.b, 1_000)))
     await siege.pair.quiet()
     expect(sending.outcome).toBe('SESSION_NOT_FOUND')
     expect(victim().states.at(-1)).toEqual({ state: 'closed', code: 'SESSION_NOT_FOUND' })
@@ -421,3 +424,9 @@ describe('a proven peer that breaks the rules', () => {
     expect(siege.pair.net.openEnds).toBe(0)
   })
 })
+
+/** As if the other side had said in the handshake that it expects `expected` next. */
+function goingOnFrom(channel: Channel, expected: number): Channel {
+  const point = { next: 1, expected: 1, durable: 1 }
+  return { ...channel, resumed: { ours: channel.resumed?.ours ?? point, theirs: { ...point, expected } } }
+}

@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 
 function record(payload: Uint8Array<ArrayBuffer>, changes: Partial<Record> = {}): Record {
-  return { type: 1, raw: true, more: false, lane: 1, payload, ...changes }
+  return { type: 1, raw: true, more: false, durable: false, lane: 1, payload, ...changes }
 }
 const numbered = (number: number) => record(Uint8Array.of(number))
 const skipped = record(new Uint8Array(), { type: 0, raw: false, lane: 0 })
@@ -51,7 +51,12 @@ test('a frame without records tells of what is missing before it', () => {
 
 test('a place given up moves the receiver past it, also within a message of another lane', () => {
   incoming.take(1, [record(Uint8Array.of(1), { more: true }), skipped, record(Uint8Array.of(2))])
-  expect(messages).toEqual([{ type: 1, raw: true, payload: Uint8Array.of(1, 2), sequence: 3 }])
+  expect(messages).toEqual([{ type: 1, raw: true, durable: false, payload: Uint8Array.of(1, 2), sequence: 3 }])
+})
+
+test('a message given up in the middle is not completed by the next one of its lane', () => {
+  incoming.take(1, [record(Uint8Array.of(1), { more: true }), { ...skipped, lane: 1 }, numbered(3)])
+  expect(messages.map(({ payload }) => [...payload])).toEqual([[3]])
 })
 
 test('messages of different lanes may be in pieces at the same time', () => {

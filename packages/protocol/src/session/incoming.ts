@@ -17,9 +17,6 @@ export interface IncomingMessage {
  * A message of several records so far, copied together: however small the pieces and however large the frames they came in,
  * no more than twice the message is held.
  */
-/** Of one message with what stands before it. */
-const MOST_BYTES = PROTOCOL.maxMessage + DURABLE_PREFIX
-
 interface Assembly {
   readonly bytes: Bytes
   readonly length: number
@@ -112,7 +109,7 @@ export class Incoming {
       this.#deliver({ type, raw, durable, payload: record.payload, sequence })
       return
     }
-    const whole = append(assembly, record.payload)
+    const whole = append(assembly, record)
     if (record.more) {
       this.#assemblies.set(record.lane, whole)
       return
@@ -122,14 +119,15 @@ export class Incoming {
   }
 }
 
-function append(assembly: Assembly | undefined, piece: Bytes): Assembly {
+function append(assembly: Assembly | undefined, { payload: piece, durable }: Record): Assembly {
+  const most = PROTOCOL.maxMessage + (durable ? DURABLE_PREFIX : 0)
   let { bytes, length } = assembly ?? { bytes: new Uint8Array(), length: 0 }
   const total = length + piece.length
-  if (total > MOST_BYTES) {
+  if (total > most) {
     throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
   }
   if (total > bytes.length) {
-    const larger = new Uint8Array(Math.min(2 * total, MOST_BYTES))
+    const larger = new Uint8Array(Math.min(2 * total, most))
     larger.set(bytes.subarray(0, length))
     bytes = larger
   }

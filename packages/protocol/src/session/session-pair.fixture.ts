@@ -1,6 +1,7 @@
 /** Two sessions with each other over memory links: a clock that the test moves and a wire that the test may tamper with. */
 import { TsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
+import type { KeyChain } from '../handshake/key-schedule.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../links/memory.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionPayload, SessionType } from '../messages.ts'
@@ -40,15 +41,17 @@ export class SessionEnd implements SessionHost {
   readonly refused: TsunagiError[] = []
   readonly states: { readonly state: SessionState; readonly code: string | undefined }[] = []
   readonly traces: SessionTrace[] = []
+  readonly store = undefined
   heard = 0
+  givenUp = 0
   sent = 0
   delivered = 0
 
-  constructor(clock: FakeClock, crypto: CryptoProvider, key: SigningKey, peer: Bytes, id: Bytes) {
+  constructor(clock: FakeClock, crypto: CryptoProvider, key: SigningKey, peer: Bytes) {
     this.clock = clock
     this.crypto = crypto
     this.key = key
-    this.session = new Session(this, peer, id)
+    this.session = new Session(this, peer)
   }
 
   /** Payloads of what came, of one type where one is given. */
@@ -75,6 +78,21 @@ export class SessionEnd implements SessionHost {
 
   onHeard(): void {
     this.heard++
+  }
+  canTake(): boolean {
+    return true
+  }
+  onTaken(): void {
+    throw new Error('Nothing is durable here.')
+  }
+  onDurable(): void {
+    throw new Error('Nothing is durable here.')
+  }
+  onStorageFailure(error: TsunagiError): void {
+    throw error
+  }
+  onGivenUp(): void {
+    this.givenUp++
   }
   onMessage(message: SessionMessage): void {
     this.messages.push(message)
@@ -105,6 +123,7 @@ export class SessionPair {
   readonly frames: { readonly from: Side; readonly bytes: Bytes }[] = []
   wire: Wire = passing
   readonly #work: Work
+  readonly #id: Bytes
 
   /** A pair whose sessions are established, and quiet. */
   static async open(crypto: CryptoProvider, id: Bytes = uuidV4(crypto.randomBytes(16))): Promise<SessionPair> {
@@ -120,8 +139,9 @@ export class SessionPair {
 
   private constructor(crypto: CryptoProvider, a: SigningKey, b: SigningKey, id: Bytes) {
     this.#work = new Work(crypto)
-    this.a = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(a), b.publicKey, id)
-    this.b = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(b), a.publicKey, id)
+    this.#id = id
+    this.a = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(a), b.publicKey)
+    this.b = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(b), a.publicKey)
     this.net = createMemoryNetwork({
       schedule: queueMicrotask,
       randomBytes: crypto.randomBytes,
@@ -138,38 +158,35 @@ export class SessionPair {
 
   /** What a handshake does: a link, fresh keys, and what each side had received at that moment. Nothing is attached yet. */
   async connect(): Promise<Connection> {
-    const crypto = this.#work.crypto
     const offering = this.net.transport('a').offer(() => undefined, [])
     const answering = this.net.transport('b').answer((await offering.description).data, () => undefined, [])
     offering.accept((await answering.description).data)
     const [linkA, linkB] = await Promise.all([offering.opened, answering.opened])
-    const aToB = this.#work.trafficKey(await crypto.trafficKey(crypto.randomBytes(32)))
-    const bToA = this.#work.trafficKey(await crypto.trafficKey(crypto.randomBytes(32)))
+    const [aToB, bToA] = await Promise.all([this.#work.keyChain(), this.#work.keyChain()])
     const [fromA, fromB] = [this.a.session.resumption, this.b.session.resumption]
-    if (fromA === undefined || fromB === undefined) throw new Error('A session that is over does not go on.')
-    const { sessionId } = fromA
-    const epoch = Math.max(fromA.epoch, fromB.epoch)
     // The first channel of a session resumes nothing.
-    const resumes = epoch > 1
+    const resumed = fromA && fromB
+    const sessionId = fromA?.sessionId ?? this.#id
+    const epoch = Math.max(fromA?.epoch ?? 1, fromB?.epoch ?? 1)
     return {
       a: {
         peer: this.b.key.publicKey,
         sessionId,
-        resumedFrom: resumes ? fromB.expected : undefined,
+        resumed: resumed && { ours: fromA.at, theirs: fromB.at },
         epoch,
         initiator: true,
-        sendKey: aToB,
-        receiveKey: bToA,
+        sendKeys: aToB,
+        receiveKeys: bToA,
         link: linkA,
       },
       b: {
         peer: this.a.key.publicKey,
         sessionId,
-        resumedFrom: resumes ? fromA.expected : undefined,
+        resumed: resumed && { ours: fromB.at, theirs: fromA.at },
         epoch,
         initiator: false,
-        sendKey: bToA,
-        receiveKey: aToB,
+        sendKeys: bToA,
+        receiveKeys: aToB,
         link: linkB,
       },
     }
@@ -224,7 +241,20 @@ class Work {
     return { publicKey: key.publicKey, sign: (data) => this.#count(key.sign(data)) }
   }
 
-  trafficKey(key: TrafficKey): TrafficKey {
+  /** Keys that nobody has agreed on, each from chance. */
+  async keyChain(): Promise<KeyChain> {
+    const key = this.#trafficKey(await this.crypto.trafficKey(this.crypto.randomBytes(32)))
+    let following: Promise<KeyChain> | undefined
+    return {
+      key,
+      next: () => {
+        following ??= this.#count(this.keyChain())
+        return following
+      },
+    }
+  }
+
+  #trafficKey(key: TrafficKey): TrafficKey {
     return {
       seal: (nonce, header, plaintext) => this.#count(key.seal(nonce, header, plaintext)),
       open: (nonce, header, sealed) => this.#count(key.open(nonce, header, sealed)),

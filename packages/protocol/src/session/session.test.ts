@@ -454,30 +454,35 @@ describe('a link that is lost', () => {
     expect(pair.framesOf('a').length, 'the message, and the first frame of the new link').toBe(2)
   })
 
-  test('and not replaced ends the session: what waits is rejected with SESSION_EXPIRED', async () => {
+  test('and not replaced for long rejects what waits with LINK_LOST; the session goes on when there is a link', async () => {
     pair.wire = losing()
     const sendings = [pair.a.send('message', 1), pair.a.send('message', new Uint8Array(PROTOCOL.maxMessage))]
     await pair.quiet()
     await pair.cut()
-    await pair.pass(LIMITS.suspendedMost - 1)
-    expect(pair.a.session.state).toBe('suspended')
+    await pair.pass(LIMITS.linkPatience - 1)
+    expect(sendings.map(({ outcome }) => outcome)).toEqual([undefined, undefined])
     await pair.pass(1)
-    expect(pair.a.states.at(-1)).toEqual({ state: 'expired', code: 'SESSION_EXPIRED' })
-    expect(sendings.map(({ outcome }) => outcome)).toEqual(['SESSION_EXPIRED', 'SESSION_EXPIRED'])
-    expect(pair.a.session.info.waiting).toBe(0)
-    expect(pair.a.session.resumption).toBeUndefined()
-    const late = pair.a.send('message', 2)
-    await pair.quiet()
-    expect(late.outcome).toBe('INVALID_STATE')
+    expect(sendings.map(({ outcome }) => outcome)).toEqual(['LINK_LOST', 'LINK_LOST'])
+    expect([pair.a.session.state, pair.a.givenUp, pair.a.session.info.waiting]).toEqual(['suspended', 1, 0])
     expect(pair.clock.pending).toBe(0)
+    pair.wire = passing
+    await pair.replaceLink()
+    const later = pair.a.send('message', 'later')
+    await pair.quiet()
+    expect(later.outcome).toBe('delivered')
+    expect(pair.b.received('message')).toEqual(['later'])
   })
 
-  test('and replaced in time does not expire later', async () => {
+  test('and replaced in time gives nothing up', async () => {
+    pair.wire = losing()
+    const sending = pair.a.send('message', 1)
+    await pair.quiet()
     await pair.cut()
-    await pair.pass(LIMITS.suspendedMost - 1)
+    await pair.pass(LIMITS.linkPatience - 1)
+    pair.wire = passing
     await pair.replaceLink()
-    await pair.pass(LIMITS.suspendedMost)
-    expect([pair.a.session.state, pair.b.session.state]).toEqual(['established', 'established'])
+    await pair.pass(LIMITS.linkPatience)
+    expect([sending.outcome, pair.a.givenUp]).toEqual(['delivered', 0])
   })
 
   test('may be let go of on purpose', async () => {

@@ -17,7 +17,7 @@ export interface FrameChanges extends Partial<FrameBody> {
 
 export function record(payload: Bytes | string, changes: Partial<Record> = {}): Record {
   const bytes = typeof payload === 'string' ? utf8(payload) : payload
-  return { type: SESSION_TYPES.message, raw: true, more: false, lane: 1, payload: bytes, ...changes }
+  return { type: SESSION_TYPES.message, raw: true, more: false, durable: false, lane: 1, payload: bytes, ...changes }
 }
 
 export const typed = (type: SessionType, payload: Bytes): Record =>
@@ -37,7 +37,7 @@ export class FrameWriter {
 
   /** One frame, sealed with the channel's key. */
   async write(changes: FrameChanges): Promise<Bytes> {
-    const { sessionId, epoch, peer, sendKey } = this.#channel
+    const { sessionId, epoch, peer, sendKeys } = this.#channel
     const counter = changes.counter ?? this.#counter++
     const { sender, recipient } = changes.signedAs ?? { sender: this.#key.publicKey, recipient: peer }
     const plain = writeFrame(
@@ -49,7 +49,7 @@ export class FrameWriter {
     )
     changes.mangle?.(plain.plaintext)
     plain.signature.set(await this.#key.sign(plain.signed))
-    return concat(plain.header, await sendKey.seal(nonceOf(counter), plain.header, plain.plaintext))
+    return concat(plain.header, await sendKeys.key.seal(nonceOf(counter), plain.header, plain.plaintext))
   }
 
   /** Sends it past the session that has the channel. */
