@@ -87,6 +87,7 @@ export class PeerService implements Peer {
   readonly #complaints: Complaints
   /** Reported before the caller of start() had time to listen; undefined from then on. */
   #early: TsunagiError[] | undefined = []
+  #stopEarly: () => void = () => undefined
   #closing: Promise<void> | undefined
 
   constructor(options: PeerServiceOptions) {
@@ -192,7 +193,7 @@ export class PeerService implements Peer {
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
-    this.#clock.after(0, () => {
+    this.#stopEarly = this.#clock.after(0, () => {
       const early = this.#early ?? []
       this.#early = undefined
       for (const error of early) this.report(error)
@@ -255,12 +256,14 @@ export class PeerService implements Peer {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    // Noted before anything is ended: a listener that is told of an end may close as well.
+    this.#closing ??= Promise.resolve().then(() => this.#close())
     return this.#closing
   }
 
   async #close(): Promise<void> {
     const error = closed()
+    this.#stopEarly()
     this.#connector.close()
     this.#handshakes.close()
     this.#caller.close()
