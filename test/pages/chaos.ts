@@ -1,0 +1,82 @@
+/** A page that sends numbered durable messages when told, and writes down what arrives, in a database of its own. */
+import { createPeer } from '@tsunagi/protocol/browser'
+import { type DBSchema, openDB } from 'idb'
+import type { Arrival, ChaosMessage } from '../chaos/ledger.ts'
+
+type Peer = Awaited<ReturnType<typeof createPeer>>
+
+declare global {
+  interface Window {
+    chaos: ChaosPage
+  }
+}
+
+interface Book extends DBSchema {
+  arrivals: { key: number; value: Arrival; indexes: { id: string } }
+}
+
+const openBook = () =>
+  openDB<Book>('chaos', 1, {
+    upgrade(database) {
+      // An id that is written down already is refused: a message handed over again after a crash counts once.
+      database.createObjectStore('arrivals', { autoIncrement: true }).createIndex('id', 'id', { unique: true })
+    },
+  })
+
+/** Links of this page, so that they can be cut without a goodbye. */
+const connections = new Set<RTCPeerConnection>()
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(configuration?: RTCConfiguration) {
+    super(configuration)
+    connections.add(this)
+    this.addEventListener('connectionstatechange', () => {
+      if (this.connectionState === 'closed') connections.delete(this)
+    })
+  }
+}
+
+class ChaosPage {
+  readonly errors: string[] = []
+  #peer: Peer | undefined
+
+  /** Joins, and answers with the peer's id. */
+  async join(signaling: string, mesh: string): Promise<string> {
+    const [book, peer] = await Promise.all([openBook(), createPeer({ signaling, mesh })])
+    this.#peer = peer
+    peer.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`))
+    peer.on('message', async ({ from, data, id }) => {
+      const { n } = data as ChaosMessage
+      try {
+        await book.add('arrivals', { to: peer.id, from, n, id: id ?? '' })
+      } catch (error) {
+        if ((error as DOMException).name !== 'ConstraintError') throw error
+      }
+    })
+    return peer.id
+  }
+
+  /** Fulfils when the message is accepted: from then on it must arrive. */
+  async send(to: string, n: number): Promise<void> {
+    await this.#peer?.send(to, { n } satisfies ChaosMessage, { durable: true }).accepted
+  }
+
+  /** Durable messages that are under way. */
+  get waiting(): number {
+    return this.#peer?.outbox.length ?? 0
+  }
+
+  get connected(): number {
+    return this.#peer?.peers.filter(({ session }) => session?.state === 'established').length ?? 0
+  }
+
+  get state(): unknown {
+    return this.#peer?.peers.map(({ id, health, link, session }) => ({ id, health, link, session }))
+  }
+
+  cutLinks(): void {
+    for (const connection of connections) connection.close()
+    connections.clear()
+  }
+}
+
+window.chaos = new ChaosPage()
