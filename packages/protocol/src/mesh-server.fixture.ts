@@ -21,6 +21,9 @@ export class MeshServer {
   /** The record that is shown for the member `of`. */
   shows: (record: Bytes, of: Bytes) => Bytes = (record) => record
 
+  /** Whether a key that joins again loses its older socket. */
+  replaces = true
+
   constructor(clock: Clock) {
     this.#clock = clock
   }
@@ -95,7 +98,7 @@ export class MeshServer {
   #join(seat: Seat, { public_key, presence }: SignalingPayload<'join'>): void {
     const key = public_key.slice()
     const older = this.#seatOf(key)
-    if (older !== undefined) {
+    if (older !== undefined && this.replaces) {
       this.#seats.splice(this.#seats.indexOf(older), 1)
       older.end(SIGNALING_CLOSE.replaced)
     }

@@ -7,13 +7,14 @@ import { createMemoryNetwork, type MemoryNetwork } from './links/memory.ts'
 import { FakeClock } from './liveness/fake-clock.fixture.ts'
 import { MeshServer } from './mesh-server.fixture.ts'
 import { PeerService } from './peer.ts'
-import type { CryptoProvider, SigningKey } from './ports.ts'
+import type { CryptoProvider, IntroductionKey, SigningKey } from './ports.ts'
 import { deriveMesh, type MeshKeys } from './signaling/messages.ts'
 import type { Bytes } from './wire/bytes.ts'
 import { Work } from './work.fixture.ts'
 
 export interface MeshPeerOptions {
   readonly key?: SigningKey
+  readonly introductionKey?: IntroductionKey
   readonly keys?: MeshKeys
   readonly transport?: (real: LinkTransport) => LinkTransport
 }
@@ -46,7 +47,7 @@ export class Mesh {
   /** A peer that has done all it can do without the clock. */
   async join(name: string, options: MeshPeerOptions = {}): Promise<MeshPeer> {
     const key = options.key ? this.#work.counted(options.key) : await this.crypto.generateSigningKey()
-    const current = await this.crypto.generateIntroductionKey()
+    const current = options.introductionKey ?? (await this.crypto.generateIntroductionKey())
     const real = this.net.transport(name)
     const peer = new MeshPeer(
       key,
