@@ -12,9 +12,9 @@ export interface PageServer {
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
 
-/** Builds the pages of this folder from the library's sources and serves them from memory: `${origin}/links.html` is links.html. */
-export async function servePages(): Promise<PageServer> {
-  const files = await bundle()
+/** Builds the pages of a folder from the library's sources and serves them from memory: `${origin}/links.html` is links.html. */
+export async function servePages(folder = import.meta.dirname): Promise<PageServer> {
+  const files = await bundle(folder)
   const server = createServer((request, response) => {
     const name = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1)
     const content = files.get(name)
@@ -36,8 +36,7 @@ export async function servePages(): Promise<PageServer> {
   }
 }
 
-async function bundle(): Promise<Map<string, string | Uint8Array>> {
-  const root = import.meta.dirname
+async function bundle(root: string): Promise<Map<string, string | Uint8Array>> {
   const pages = (await readdir(root)).filter((name) => name.endsWith('.html'))
   const result = await build({
     root,
