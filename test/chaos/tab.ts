@@ -52,7 +52,7 @@ export class Tab {
   }
 
   async freezeAndThaw(ms: number): Promise<void> {
-    const session = await this.#session()
+    const session = await this.devtools()
     await session.send('Page.setWebLifecycleState', { state: 'frozen' })
     await new Promise((thaw) => setTimeout(thaw, ms))
     await session.send('Page.setWebLifecycleState', { state: 'active' })
@@ -61,7 +61,7 @@ export class Tab {
 
   /** Loses every packet of new connections for a while, and the connections there are. */
   async cutNetwork(ms: number): Promise<void> {
-    const session = await this.#session()
+    const session = await this.devtools()
     const loss = { urlPattern: '', latency: 0, downloadThroughput: -1, uploadThroughput: -1, packetLoss: 100 }
     await session.send('Network.enable')
     // Newer than the types: the rule with an empty pattern is for WebRTC.
@@ -97,12 +97,18 @@ export class Tab {
     await this.#current.waitForFunction(() => window.chaos.connected > 0)
   }
 
+  /** Fulfils when it has lost its links since the last time, and has one again. */
+  async reconnected(): Promise<void> {
+    await this.#current.waitForFunction(() => window.chaos.isBack, null, { polling: 20 })
+    await this.evaluate(() => window.chaos.forgetLosses())
+  }
+
   get #current(): Page {
     if (this.#page === undefined) throw new Error('The tab is closed.')
     return this.#page
   }
 
-  async #session(): Promise<CDPSession> {
+  async devtools(): Promise<CDPSession> {
     return this.#context.newCDPSession(this.#current)
   }
 

@@ -38,12 +38,16 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 class ChaosPage {
   readonly errors: string[] = []
   #peer: Peer | undefined
+  #losses = 0
 
   /** Joins, and answers with the peer's id. */
   async join(signaling: string, mesh: string): Promise<string> {
     const [book, peer] = await Promise.all([openBook(), createPeer({ signaling, mesh })])
     this.#peer = peer
     peer.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`))
+    peer.on('peer', ({ session }) => {
+      if (session?.state === 'suspended') this.#losses++
+    })
     peer.on('message', async ({ from, data, id }) => {
       const { n } = data as ChaosMessage
       try {
@@ -71,6 +75,25 @@ class ChaosPage {
 
   get state(): unknown {
     return this.#peer?.peers.map(({ id, health, link, session }) => ({ id, health, link, session }))
+  }
+
+  /** Ids of the sessions it has. */
+  get sessions(): string[] {
+    return this.#peer?.peers.map(({ session }) => session?.id ?? '') ?? []
+  }
+
+  /** RTCPeerConnections made and not closed. */
+  get connections(): number {
+    return connections.size
+  }
+
+  /** Whether it has lost links since this was last asked, and has one again. */
+  get isBack(): boolean {
+    return this.connected > 0 && this.#losses > 0
+  }
+
+  forgetLosses(): void {
+    this.#losses = 0
   }
 
   cutLinks(): void {

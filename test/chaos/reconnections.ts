@@ -1,0 +1,66 @@
+/** Cuts the link between two tabs again and again, and counts what that leaves behind. `pnpm reconnections --times N` */
+import { parseArgs } from 'node:util'
+import { createSignalingServer, SIGNALING_PATH } from '@tsunagi/signaling'
+import type { CDPSession } from 'playwright-core'
+import { launchChromium } from '../browsers.ts'
+import { servePages } from '../pages/serve.ts'
+import { Tab } from './tab.ts'
+
+export interface Reconnections {
+  readonly times: number
+  /** Bytes of live objects in the page's heap after garbage collection: a tenth of the way in, and at the end. */
+  readonly heap_before: number
+  readonly heap_after: number
+  /** RTCPeerConnections that were made and not closed, at the end. */
+  readonly live_connections: number
+  /** Whether it was one session all along. */
+  readonly same_session: boolean
+}
+
+export async function countReconnections(times: number): Promise<Reconnections> {
+  const [browser, pages, server] = await Promise.all([
+    launchChromium(),
+    servePages(),
+    createSignalingServer({ port: 0 }),
+  ])
+  try {
+    const context = await browser.newContext()
+    const options = {
+      url: `${pages.origin}/chaos.html`,
+      signaling: `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`,
+      mesh: 'reconnections',
+    }
+    const [here, there] = [new Tab(context, options), new Tab(context, options)]
+    await here.open()
+    await there.open()
+    await Promise.all([here.connected(), there.connected()])
+    const devtools = await here.devtools()
+    const session = await here.evaluate(() => window.chaos.sessions)
+    let heapBefore = 0
+    for (let n = 1; n <= times; n++) {
+      await here.evaluate(() => window.chaos.cutLinks())
+      await Promise.all([here.reconnected(), there.reconnected()])
+      if (n === Math.ceil(times / 10)) heapBefore = await usedHeap(devtools)
+    }
+    return {
+      times,
+      heap_before: heapBefore,
+      heap_after: await usedHeap(devtools),
+      live_connections: await here.evaluate(() => window.chaos.connections),
+      same_session: String(await here.evaluate(() => window.chaos.sessions)) === String(session),
+    }
+  } finally {
+    await browser.close()
+    await Promise.all([server.close(), pages.close()])
+  }
+}
+
+async function usedHeap(devtools: CDPSession): Promise<number> {
+  await devtools.send('HeapProfiler.collectGarbage')
+  return (await devtools.send('Runtime.getHeapUsage')).usedSize
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({ options: { times: { type: 'string', default: '1000' } } })
+  console.log(JSON.stringify(await countReconnections(Number(values.times))))
+}
