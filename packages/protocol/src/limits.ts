@@ -14,6 +14,8 @@ export const PROTOCOL = {
   clockSkew: 60_000,
   /** One SCTP message of a browser's data channel (Chromium's announced maximum). */
   maxFrame: 262_144,
+  /** Frames that every link takes, also one that is relayed in messages of maxSignaling, less their seals and addresses. */
+  commonFrame: 62 * KiB,
   /** A record's share of one frame: the frame less header, signature, counters and tag, rounded down. */
   maxRecord: 261_000,
   /** A handshake, acknowledgement or candidate frame: an SDP is 1 to 3 KiB, a few dozen candidates 10 KiB. */
@@ -78,8 +80,11 @@ export const LIMITS = {
   receiveWindow: 4 * MiB,
   /** Records one frame may hold: bounds the work of one decryption. */
   maxRecordsPerFrame: 4_096,
-  /** Frames larger than this are not built while smaller ones can carry the rate: a control message waits for one of them at most. */
-  targetFrame: 64 * KiB,
+  /**
+   * Frames larger than this are not built while smaller ones can carry the rate: a control message waits for one of them at
+   * most. Less than PROTOCOL.commonFrame, since a session that moves to another link sends there what it cut for the last one.
+   */
+  targetFrame: 60 * KiB,
   /** Bytes in the link's own buffer above which no further frame is sealed. */
   linkHighMark: 256 * KiB,
   /** Messages missing before one that came, up to which they are waited for: one lost frame of the smallest messages. */

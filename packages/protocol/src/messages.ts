@@ -27,6 +27,10 @@ const resumption = v.strictObject({
 })
 export type ResumptionPoint = v.InferOutput<typeof resumption>
 
+/** How frames travel between two peers (SPEC §6); `memory` within one program. */
+export const LINK_KINDS = ['memory', 'webrtc', 'relay'] as const
+export type LinkKind = (typeof LINK_KINDS)[number]
+
 const key = bytes(32)
 const uuid = bytes(16)
 const nonce = bytes(16)
@@ -83,6 +87,7 @@ export const openPayloads = {
     challenge: bytes(32),
     versions: v.pipe(v.array(text(8)), v.minLength(1), v.maxLength(8)),
     suites: v.pipe(v.array(text(64)), v.minLength(1), v.maxLength(8)),
+    link: v.picklist(LINK_KINDS),
     /** Of the certificate at the initiator's end of the link, as `offer` states it. */
     fingerprint: digest,
     offer: bytesUpTo(16_384),
@@ -210,6 +215,13 @@ export const SIGNALING_TYPES = {
   error: 8,
 } as const
 export type SignalingType = keyof typeof SIGNALING_TYPES
+
+/**
+ * First byte of what is sealed into a relay, where it is no open frame. `introduction`: length(2) and the sender's presence
+ * record, then an open frame. `link_frame`: the end(16) of a relay link it is for, then the frame; an empty one opens the
+ * link. `link_close`: the end(16) of the sender's that is closed.
+ */
+export const RELAYED_TYPES = { introduction: 2, link_frame: 3, link_close: 4 } as const
 
 export const SIGNALING_ERRORS = [
   'INVALID_FORMAT',

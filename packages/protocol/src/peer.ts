@@ -19,7 +19,7 @@ import type { Channel } from './handshake/channel.ts'
 import { HandshakeManager } from './handshake/handshake-manager.ts'
 import type { OpenFrameTrace } from './handshake/host.ts'
 import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
-import type { LinkEvents, LinkTransport } from './links/link.ts'
+import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
 import type { CapabilityDescription, SessionPayload, SessionType } from './messages.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
@@ -68,6 +68,7 @@ export class PeerService implements Peer {
   readonly #key: SigningKey
   readonly #onClosed: () => void
   readonly #startedAt: number
+  readonly #directKind: LinkKind
   readonly #events = new Emitter<PeerEvents>((cause, event) => this.#listenerFailed(cause, event))
   readonly #remotes = new Map<PeerId, RemotePeer>()
   readonly #sessions: SessionManager
@@ -117,6 +118,7 @@ export class PeerService implements Peer {
       onStorageFailure: (error) => this.report(error),
     })
     this.#startedAt = clock.now()
+    this.#directKind = options.transport.kind
     this.#signaling = new SignalingClient({
       clock,
       crypto,
@@ -137,7 +139,7 @@ export class PeerService implements Peer {
       crypto,
       key,
       meshSecret: mesh.meshSecret,
-      transport: options.transport,
+      transport: (kind) => (kind === options.transport.kind ? options.transport : undefined),
       iceServers: () => this.#signaling.iceServers,
       serverNow: () => this.#signaling.serverNow(),
       sendOpen: (peer, frame) => {
@@ -145,7 +147,7 @@ export class PeerService implements Peer {
       },
       resumable: (peer) => this.#sessions.find(peer)?.resumption,
       onEstablished: (channel) => this.#established(channel),
-      onFailed: (peer, error) => this.#handshakeFailed(peer, error),
+      onFailed: (peer, _kind, error) => this.#handshakeFailed(peer, error),
       onOpenFrame: (trace) => this.#traceOpenFrame(trace),
     })
     this.#connector = new Connector({
@@ -363,7 +365,7 @@ export class PeerService implements Peer {
 
   #startHandshake(key: Bytes): void {
     this.#sessions.of(key).handshakeBegan()
-    this.#handshakes.sendHandshake(key)
+    this.#handshakes.sendHandshake(key, this.#directKind)
   }
 
   #handshakeFailed(key: Bytes, error: TsunagiError): void {

@@ -2,7 +2,15 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js'
 import { isTsunagiError, TsunagiError, toTsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
-import type { ChannelBinding, Link, LinkAttempt, LinkDescription, LinkEvents, LinkTransport } from '../links/link.ts'
+import type {
+  ChannelBinding,
+  Link,
+  LinkAttempt,
+  LinkDescription,
+  LinkEvents,
+  LinkRoute,
+  LinkTransport,
+} from '../links/link.ts'
 import { LinkEnd } from '../links/link-end.ts'
 import type { IceServer } from '../messages.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
@@ -156,7 +164,7 @@ class WebRtcAttempt implements LinkAttempt {
       throw new TsunagiError('LINK_FAILED', `The peer's browser takes no frames of ${PROTOCOL.maxFrame} bytes.`)
     }
     const binding = await bindingOf(pc)
-    if (!this.#end.closed) this.#open(new WebRtcLink(this.#peer, channel, this.#end, binding))
+    if (!this.#end.closed) this.#open(new WebRtcLink(this.#peer, pc, channel, this.#end, binding))
   }
 
   #ended(): void {
@@ -184,6 +192,22 @@ async function bindingOf(pc: RTCPeerConnection): Promise<ChannelBinding> {
   }
 }
 
+/** Whether the pair of candidates in use passes a TURN server, ours or the peer's; undefined where the browser does not tell. */
+async function routeOf(pc: RTCPeerConnection): Promise<LinkRoute | undefined> {
+  const stats = new Map<string, RTCStats & Record<string, unknown>>()
+  // The browser's statistics are a Map of this form, which TypeScript's types leave open.
+  for (const [id, entry] of (await pc.getStats()) as unknown as typeof stats) stats.set(id, entry)
+  const transport = [...stats.values()].find(({ type }) => type === 'transport')
+  const selected = transport?.['selectedCandidatePairId']
+  // Firefox marks the pair itself.
+  const pair = [...stats.values()].find((entry) => entry.id === selected || entry['selected'] === true)
+  const types = ['localCandidateId', 'remoteCandidateId'].map((end) => {
+    return stats.get(String(pair?.[end]))?.['candidateType']
+  })
+  if (types.includes(undefined)) return undefined
+  return types.includes('relay') ? 'turn' : 'direct'
+}
+
 class WebRtcLink implements Link {
   readonly kind = 'webrtc'
   readonly maxFrame = PROTOCOL.maxFrame
@@ -192,12 +216,21 @@ class WebRtcLink implements Link {
   readonly #peer: SimplePeer
   readonly #channel: RTCDataChannel
   readonly #end: LinkEnd
+  #route: LinkRoute | undefined
 
-  constructor(peer: SimplePeer, channel: RTCDataChannel, end: LinkEnd, binding: ChannelBinding) {
+  constructor(peer: SimplePeer, pc: RTCPeerConnection, channel: RTCDataChannel, end: LinkEnd, binding: ChannelBinding) {
     this.#peer = peer
     this.#channel = channel
     this.#end = end
     this.binding = binding
+    const learn = () => void this.#learnRoute(pc)
+    learn()
+    const ice = pc.sctp?.transport.iceTransport
+    if (ice) ice.onselectedcandidatepairchange = learn
+  }
+
+  get route(): LinkRoute | undefined {
+    return this.#route
   }
 
   get bufferedAmount(): number {
@@ -223,5 +256,13 @@ class WebRtcLink implements Link {
   close(): void {
     this.#end.close()
     this.#peer.destroy()
+  }
+
+  async #learnRoute(pc: RTCPeerConnection): Promise<void> {
+    try {
+      this.#route = await routeOf(pc)
+    } catch {
+      // Statistics are for people to look at: a browser that gives none, or a closed connection, leaves the route unknown.
+    }
   }
 }

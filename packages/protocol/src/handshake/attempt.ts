@@ -1,6 +1,6 @@
 import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import type { Link, LinkAttempt } from '../links/link.ts'
+import type { Link, LinkAttempt, LinkKind, LinkTransport } from '../links/link.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { brokeOff, type HandshakeHost, sealFor, traceSent } from './host.ts'
 import type { EndEvent, FinalState, StateTable } from './states.ts'
@@ -8,6 +8,7 @@ import type { EndEvent, FinalState, StateTable } from './states.ts'
 export interface AttemptOptions {
   readonly host: HandshakeHost
   readonly peer: Bytes
+  readonly transport: LinkTransport
   /** Envelope session_id of all frames of this handshake, a UUIDv4. */
   readonly id: Bytes
   /** Called once, when the attempt is over. `error`: it failed. `tell`: the peer does not know yet. */
@@ -21,6 +22,7 @@ export abstract class Attempt<State extends string, Event extends string> {
   readonly peer: Bytes
   readonly id: Bytes
   protected readonly host: HandshakeHost
+  protected readonly transport: LinkTransport
   protected readonly link: LinkAttempt
   readonly #onOver: AttemptOptions['onOver']
   readonly #table: StateTable<State | FinalState, Event | EndEvent>
@@ -38,6 +40,7 @@ export abstract class Attempt<State extends string, Event extends string> {
     makeLink: MakeLink,
   ) {
     this.host = options.host
+    this.transport = options.transport
     this.peer = options.peer
     this.id = options.id
     this.#onOver = options.onOver
@@ -48,6 +51,14 @@ export abstract class Attempt<State extends string, Event extends string> {
     })
     this.link = makeLink((candidates) => this.#sendCandidates(candidates))
     this.#stopTimer = this.#startTimer()
+  }
+
+  get kind(): LinkKind {
+    return this.transport.kind
+  }
+
+  get isEstablished(): boolean {
+    return this.#state === 'established'
   }
 
   addCandidates(candidates: readonly Bytes[]): void {

@@ -35,7 +35,7 @@ async function nothingIsLeftBehind(): Promise<void> {
 
 describe('two peers', () => {
   test('get one channel each, with keys that agree and differ by direction', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(await keysAgree(alice.channel, bob.channel)).toBe(true)
     expect(alice.channel.peer).toEqual(bob.id)
@@ -49,7 +49,7 @@ describe('two peers', () => {
   })
 
   test('pass messages 1 and 2 and candidates through signaling, and message 3 over the link', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     const [first, ...others] = lab.mail.map(({ type }) => type)
     expect(first).toBe('handshake')
@@ -59,9 +59,9 @@ describe('two peers', () => {
   })
 
   test('get other keys at every handshake', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     const [first, second] = alice.channels
     const [, theirs] = bob.channels
@@ -73,14 +73,14 @@ describe('two peers', () => {
   test('that have the same mesh secret get a channel', async () => {
     const meshSecret = crypto.randomBytes(32)
     await meet({ meshSecret }, { meshSecret })
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(await keysAgree(alice.channel, bob.channel)).toBe(true)
   })
 
   test('do not begin twice at once', async () => {
-    alice.manager.sendHandshake(bob.id)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(alice.channels).toHaveLength(1)
     expect(lab.mail.filter(({ type }) => type === 'handshake')).toHaveLength(1)
@@ -94,7 +94,7 @@ describe('what the initiator sends at once', () => {
     alice.onChannel = ({ link }) => {
       for (const word of ['one', 'two', 'three']) link.send(utf8(word))
     }
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(held).toHaveLength(4)
     // All four arrive in one turn, before any check can have ended.
@@ -111,7 +111,7 @@ describe('what the initiator sends at once', () => {
       for (let sent = 0; sent <= 4; sent++) deliver(new Uint8Array(PROTOCOL.maxFrame))
     }
     alice.onChannel = ({ link }) => link.send(utf8('much'))
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.channels).toEqual([])
     expect(bob.failed).toEqual(['LINK_FAILED'])
@@ -121,7 +121,7 @@ describe('what the initiator sends at once', () => {
 
   test('is not delivered where something else comes in place of message 3', async () => {
     lab.onLinkFrame = (_, deliver) => deliver(utf8('no confirmation'))
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.frames).toEqual([])
     expect(bob.channels).toEqual([])
@@ -139,7 +139,7 @@ describe('a session goes on', () => {
   test('where both sides have it, with the highest of the lowest free epochs', async () => {
     alice.resumption = { sessionId: session, at: alicesPoint, epoch: 3 }
     bob.resumption = { sessionId: session, at: bobsPoint, epoch: 4 }
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(alice.channel).toMatchObject({
       sessionId: session,
@@ -164,7 +164,7 @@ describe('a session goes on', () => {
   ])('not where %s has it: it starts anew', async (_, ours, theirs) => {
     alice.resumption = ours
     bob.resumption = theirs
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(alice.channel.sessionId).toEqual(bob.channel.sessionId)
     expect(alice.channel.sessionId).not.toEqual(session)
@@ -174,8 +174,8 @@ describe('a session goes on', () => {
 
 describe('where both start at once', () => {
   test('the lower key stays initiator', async () => {
-    alice.manager.sendHandshake(bob.id)
-    bob.manager.sendHandshake(alice.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
+    bob.manager.sendHandshake(alice.id, 'memory')
     await lab.settle()
     expect([alice.channels, bob.channels]).toMatchObject([[{ initiator: true }], [{ initiator: false }]])
     expect(alice.refused).toEqual(['HANDSHAKE_IN_PROGRESS'])
@@ -188,8 +188,8 @@ describe('where both start at once', () => {
     lab.server = (mail) => {
       if (mail.from === bob) lab.deliver(mail)
     }
-    alice.manager.sendHandshake(bob.id)
-    bob.manager.sendHandshake(alice.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
+    bob.manager.sendHandshake(alice.id, 'memory')
     await lab.settle()
     lab.clock.advance(LIMITS.handshakeTimeout)
     expect([alice.failed, bob.failed]).toEqual([['HANDSHAKE_TIMEOUT'], ['HANDSHAKE_TIMEOUT']])
@@ -202,10 +202,10 @@ test('a newer handshake replaces an older one of the same peer that is half open
   lab.server = (mail) => {
     if (mail.type === 'handshake') lost.push(mail)
   }
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   lab.clock.advance(LIMITS.handshakeTimeout)
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   const [older, newer] = lost
   if (!older || !newer) throw new Error('two handshakes were sent')
@@ -222,12 +222,12 @@ test('a newer handshake replaces an older one of the same peer that is half open
     if (mail.from !== bob) lab.deliver(mail)
   }
   const before = await lab.peer('before', { key: alice.key })
-  before.manager.sendHandshake(bob.id)
+  before.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(lab.net.openAttempts).toBe(2)
   before.manager.close()
   lab.server = (mail) => lab.deliver(mail)
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(await keysAgree(alice.channel, bob.channel)).toBe(true)
   expect(bob.failed).toEqual([])
@@ -266,7 +266,7 @@ describe('a handshake that does not go on ends in every state after its time', (
   ] as const)('initiator, %s', async (_, options, lost) => {
     await meet(options)
     loses(lost)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     lab.clock.advance(LIMITS.handshakeTimeout - 1)
     expect(alice.manager.isUnderWay(bob.id)).toBe(true)
@@ -284,7 +284,7 @@ describe('a handshake that does not go on ends in every state after its time', (
   ] as const)('responder, %s', async (_, options, lost) => {
     await meet({}, options)
     loses(lost)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     lab.clock.advance(LIMITS.handshakeTimeout - 1)
     expect(bob.manager.isUnderWay(alice.id)).toBe(true)
@@ -301,7 +301,7 @@ describe('close()', () => {
   test('ends everything at any moment, without a word', async () => {
     for (let turns = 0; turns < 12; turns++) {
       await meet()
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
       const establishedBefore = alice.channels.length
       alice.manager.close()
@@ -315,14 +315,16 @@ describe('close()', () => {
   })
 
   test('leaves channels that were handed over', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     alice.manager.close()
     await lab.settle()
     alice.channel.link.send(utf8('still here'))
     await lab.settle()
     expect(bob.frames).toEqual([utf8('still here')])
-    expect(() => alice.manager.sendHandshake(bob.id)).toThrow(expect.objectContaining({ code: 'PEER_CLOSED' }))
+    expect(() => alice.manager.sendHandshake(bob.id, 'memory')).toThrow(
+      expect.objectContaining({ code: 'PEER_CLOSED' }),
+    )
   })
 })
 
@@ -340,7 +342,7 @@ describe('an error', () => {
   test('of the peer ends its handshake, in our words; one of another peer, or for another handshake, does not', async () => {
     lab.server = () => undefined
     const mallory = await lab.peer('mallory')
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     const id = alice.traces[0]?.session
     if (!id) throw new Error('a handshake was sent')
@@ -362,7 +364,7 @@ describe('an error', () => {
   test('is told to one peer so often and no more', async () => {
     await meet({ clockAhead: 2 * PROTOCOL.clockSkew })
     for (let times = 0; times < 20; times++) {
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       lab.clock.advance(100)
     }
@@ -374,7 +376,7 @@ describe('an error', () => {
 
 test('a handshake whose frames cannot be sent ends at once, with the reason and without another frame', async () => {
   lab.server = () => undefined
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   const sent = lab.mail.length
   alice.manager.unreachable(bob.id, new TsunagiError('UNKNOWN_PEER', 'That peer is not there.'))
@@ -385,7 +387,7 @@ test('a handshake whose frames cannot be sent ends at once, with the reason and 
 
 test('a link that closes while the handshake is under way fails it', async () => {
   lab.onLinkFrame = () => lab.net.cut()
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(bob.failed).toEqual(['LINK_FAILED'])
   // The initiator was done with message 3: its session learns it.
@@ -416,7 +418,7 @@ test('candidates follow the handshake they belong to, and reach the link of the 
   // The link would open too fast for them otherwise.
   const answers: Mail[] = []
   lab.server = (mail) => (mail.type === 'handshake_ack' ? answers.push(mail) : lab.deliver(mail))
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(lab.mail.filter(({ from }) => from === alice).map(({ type }) => type)).toEqual([
     'handshake',
@@ -433,5 +435,7 @@ test('candidates follow the handshake they belong to, and reach the link of the 
 })
 
 test('a peer has no handshake with itself', () => {
-  expect(() => alice.manager.sendHandshake(alice.id)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  expect(() => alice.manager.sendHandshake(alice.id, 'memory')).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+  )
 })

@@ -1,6 +1,7 @@
 /** Handshakes with all peers (SPEC §4): who may begin one, which of two goes on, and which frame belongs to which. */
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
+import type { LinkKind } from '../links/link.ts'
 import { type Bytes, compareBytes, equalBytes } from '../wire/bytes.ts'
 import { Freshness } from '../wire/freshness.ts'
 import { openFrameType, openOpenFrame, type Verified, type VerifiedOpen } from '../wire/open-frame.ts'
@@ -15,8 +16,8 @@ export class HandshakeManager {
   readonly #host: HandshakeHost
   readonly #gate: OpenFrameGate
   readonly #freshness = new Freshness()
-  /** One handshake per peer, by its key. */
-  readonly #attempts = new Map<string, Initiator | Responder>()
+  /** At most one for each peer and kind of link; all with one peer have the same initiator. */
+  readonly #attempts = new Set<Initiator | Responder>()
   /** Frames are checked one after the other: candidates must not overtake the handshake they belong to. */
   #queue: Promise<void> = Promise.resolve()
   #waiting = 0
@@ -27,33 +28,38 @@ export class HandshakeManager {
     this.#gate = new OpenFrameGate(host.clock)
   }
 
-  isUnderWay(peer: Bytes): boolean {
-    return this.#attempts.has(peer.toString())
+  /** Whether one is under way with that peer, for that kind of link where it is given. */
+  isUnderWay(peer: Bytes, kind?: LinkKind): boolean {
+    return this.#with(peer).some((attempt) => kind === undefined || attempt.kind === kind)
   }
 
   /**
-   * Begins a handshake, with the session the host can resume where there is one. Does nothing while one with this peer
-   * is under way. The outcome comes by onEstablished or onFailed (RATE_LIMITED from inside this call).
-   * @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `peer` is this peer itself
+   * Begins a handshake, with the session the host can resume where there is one. Does nothing while one with this peer is
+   * under way for that kind, or by that peer for any. The outcome comes by onEstablished or onFailed (RATE_LIMITED from inside
+   * this call).
+   * @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `peer` is this peer itself or there are no such links
    */
-  sendHandshake(peer: Bytes): void {
+  sendHandshake(peer: Bytes, kind: LinkKind): void {
     if (this.#closed) throw new TsunagiError('PEER_CLOSED', 'This peer is closed.')
     if (equalBytes(peer, this.#host.key.publicKey)) {
       throw new TsunagiError('INVALID_ARGUMENT', 'A peer has no session with itself.')
     }
-    if (this.isUnderWay(peer)) return
+    const transport = this.#host.transport(kind, peer)
+    if (transport === undefined) throw new TsunagiError('INVALID_ARGUMENT', `This side has no ${kind} links.`)
+    if (this.#with(peer).some((attempt) => attempt.kind === kind || attempt instanceof Responder)) return
     if (this.#attempts.size >= LIMITS.maxHalfOpen) {
-      this.#host.onFailed(peer, tooMany())
+      this.#host.onFailed(peer, kind, tooMany())
       return
     }
     const id = uuidV4(this.#host.crypto.randomBytes(16))
     const attempt: Initiator = new Initiator({
       host: this.#host,
       peer: peer.slice(),
+      transport,
       id,
       onOver: (error, tell) => this.#over(attempt, error, tell),
     })
-    this.#attempts.set(peer.toString(), attempt)
+    this.#attempts.add(attempt)
     attempt.sendHandshake()
   }
 
@@ -76,15 +82,15 @@ export class HandshakeManager {
     })
   }
 
-  /** A frame for `peer` could not be sent: its handshake would only run into its time-out. */
+  /** A frame for `peer` could not be sent: its handshakes would only run into their time-outs. */
   unreachable(peer: Bytes, error: TsunagiError): void {
-    this.#attempts.get(peer.toString())?.end(error)
+    for (const attempt of this.#with(peer)) attempt.end(error)
   }
 
   /** Ends all handshakes without a word; established channels stay. Idempotent. */
   close(): void {
     this.#closed = true
-    for (const attempt of [...this.#attempts.values()]) attempt.end()
+    for (const attempt of [...this.#attempts]) attempt.end()
   }
 
   /** All that can be refused without reading the frame. @throws TsunagiError */
@@ -102,8 +108,9 @@ export class HandshakeManager {
     if (type === 'handshake') this.#checkRoom(sender)
   }
 
-  #checkRoom(peer: Bytes): void {
-    if (!this.isUnderWay(peer) && this.#attempts.size >= LIMITS.maxHalfOpen) throw tooMany()
+  /** @param kind of the link, where it is known: then another handshake gives its place to this one */
+  #checkRoom(peer: Bytes, kind?: LinkKind): void {
+    if (!this.isUnderWay(peer, kind) && this.#attempts.size >= LIMITS.maxHalfOpen) throw tooMany()
   }
 
   async #receive(frame: Bytes, sender: Bytes): Promise<void> {
@@ -152,23 +159,30 @@ export class HandshakeManager {
 
   #handleHandshake(handshake: Verified<'handshake'>): void {
     const { sender_id: peer, session_id: id, timestamp } = handshake.envelope
-    const current = this.#attempts.get(peer.toString())
-    const staysInitiator = current instanceof Initiator && compareBytes(this.#host.key.publicKey, peer) < 0
+    const { link: kind } = handshake.payload
+    const transport = this.#host.transport(kind, peer)
+    if (transport === undefined) throw new TsunagiError('LINK_FAILED', `The peer asks for a ${kind} link.`)
+    // Both have begun: where one side's go on, all of them do, or each could end with another session than the other.
+    const ours = this.#with(peer).filter((attempt) => attempt instanceof Initiator)
+    const current = this.#with(peer).find((attempt) => attempt.kind === kind)
+    const stayInitiator = ours.length > 0 && compareBytes(this.#host.key.publicKey, peer) < 0
     const isOlder = current instanceof Responder && timestamp < current.startedAt
-    if (staysInitiator || isOlder) {
+    if (stayInitiator || isOlder) {
       throw new TsunagiError('HANDSHAKE_IN_PROGRESS', 'Another handshake with this peer goes on instead.')
     }
-    this.#checkRoom(peer)
+    this.#checkRoom(peer, kind)
     const attempt: Responder = new Responder({
       host: this.#host,
       peer,
+      transport,
       id,
       handshake,
       verify: (frame) => this.#verifyFresh(frame, peer),
       onOver: (error, tell) => this.#over(attempt, error, tell),
     })
+    for (const given of ours) given.end()
     current?.end()
-    this.#attempts.set(peer.toString(), attempt)
+    this.#attempts.add(attempt)
     attempt.sendHandshakeAck()
   }
 
@@ -190,8 +204,11 @@ export class HandshakeManager {
   }
 
   #attemptOf({ envelope }: VerifiedOpen): Initiator | Responder | undefined {
-    const attempt = this.#attempts.get(envelope.sender_id.toString())
-    return attempt && equalBytes(attempt.id, envelope.session_id) ? attempt : undefined
+    return this.#with(envelope.sender_id).find((attempt) => equalBytes(attempt.id, envelope.session_id))
+  }
+
+  #with(peer: Bytes): (Initiator | Responder)[] {
+    return [...this.#attempts].filter((attempt) => equalBytes(attempt.peer, peer))
   }
 
   async #verifyFresh(frame: Bytes, sender: Bytes): Promise<VerifiedOpen> {
@@ -201,11 +218,13 @@ export class HandshakeManager {
   }
 
   #over(attempt: Initiator | Responder, error: TsunagiError | undefined, tell: boolean): void {
-    const name = attempt.peer.toString()
-    if (this.#attempts.get(name) === attempt) this.#attempts.delete(name)
+    const { peer, kind, id } = attempt
+    this.#attempts.delete(attempt)
+    // What another offered to go on with is not where the session stands from now on.
+    if (attempt.isEstablished) for (const other of this.#with(peer)) other.end()
     if (!error || this.#closed) return
-    if (tell) this.#sendError(attempt.peer, attempt.id, error)
-    this.#host.onFailed(attempt.peer, error)
+    if (tell) this.#sendError(peer, id, error)
+    this.#host.onFailed(peer, kind, error)
   }
 
   /** Only to a peer whose signature was verified, or to one this side chose to begin with. */

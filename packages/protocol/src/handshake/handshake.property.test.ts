@@ -60,7 +60,7 @@ test('two peers never disagree about a handshake and are never stuck, whatever t
         switch (what.do) {
           case 'start': {
             const [from, to] = what.which === 0 ? [alice, bob] : [bob, alice]
-            from.manager.sendHandshake(to.id)
+            from.manager.sendHandshake(to.id, 'memory')
             break
           }
           case 'deliver':
@@ -122,7 +122,7 @@ test('whoever starts, in whatever order messages arrive, both get exactly one ch
         lab.server = (mail) => box.push(mail)
         for (const start of starts) {
           const [from, to] = start === 0 ? peers : [peers[1], peers[0]]
-          from.manager.sendHandshake(to.id)
+          from.manager.sendHandshake(to.id, 'memory')
         }
         await lab.settle()
         for (let turn = 0; box.length > 0; turn++) {

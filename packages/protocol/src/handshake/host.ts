@@ -1,7 +1,7 @@
 /** What the handshake is given by the peer it works for, and how it uses it. */
 import { type TsunagiError, toTsunagiError } from '../errors.ts'
 import type { LinkEvents, LinkTransport } from '../links/link.ts'
-import type { IceServer, OpenPayload, OpenType } from '../messages.ts'
+import type { IceServer, LinkKind, OpenPayload, OpenType } from '../messages.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { openFrameType, sealOpenFrame } from '../wire/open-frame.ts'
@@ -28,7 +28,8 @@ export interface HandshakeHost {
   readonly key: SigningKey
   /** 32 bytes, or empty where the mesh has none. */
   readonly meshSecret: Bytes
-  readonly transport: LinkTransport
+  /** What makes links of that kind to that peer; undefined where this side has none. */
+  transport(kind: LinkKind, peer: Bytes): LinkTransport | undefined
   iceServers(): readonly IceServer[]
   /** Milliseconds since 1970 by this clock, corrected by the server's. */
   serverNow(): number
@@ -39,7 +40,7 @@ export interface HandshakeHost {
   /** Called once for a handshake that succeeds; the link's events go to what it returns, also those from before. */
   onEstablished(channel: Channel): LinkEvents
   /** Called once for a handshake that fails, whichever side began it; not for one that gives way to another, nor after close(). */
-  onFailed(peer: Bytes, error: TsunagiError): void
+  onFailed(peer: Bytes, kind: LinkKind, error: TsunagiError): void
   /** Called for each open frame sent, taken or refused. */
   onOpenFrame?(trace: OpenFrameTrace): void
 }

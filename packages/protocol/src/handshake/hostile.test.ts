@@ -60,7 +60,7 @@ describe('a server that swaps the fingerprint', () => {
       }),
     })
     swapFingerprints(lab, fingerprints, crypto.randomBytes(32))
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.waitForTimeouts()
     expect(bob.refused[0]).toBe('INVALID_SIGNATURE')
     expect(alice.failed).toEqual(['HANDSHAKE_TIMEOUT'])
@@ -70,7 +70,7 @@ describe('a server that swaps the fingerprint', () => {
   test.each(['initiator', 'responder'])('of the live link is found by the %s', async (side) => {
     const elsewhere = { transport: endingElsewhere(crypto.randomBytes(32)) }
     await meet(side === 'initiator' ? elsewhere : {}, side === 'responder' ? elsewhere : {})
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect((side === 'initiator' ? alice : bob).failed).toEqual(['BINDING_MISMATCH'])
     noSession()
@@ -86,7 +86,7 @@ test('any altered byte of any message is found', async () => {
       async (type, place, bits) => {
         await meet()
         alter(lab, type, place, bits)
-        alice.manager.sendHandshake(bob.id)
+        alice.manager.sendHandshake(bob.id, 'memory')
         await lab.settle()
         noSession()
         expect(alice.refused.concat(bob.refused)).toHaveLength(1)
@@ -105,7 +105,7 @@ test('any altered byte of any message is found', async () => {
 
 describe('a server that replays', () => {
   test('gets no second handshake, at once or before the nonces are forgotten', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     const sent = lab.mail.length
     for (const delay of [0, PROTOCOL.clockSkew]) {
@@ -123,7 +123,7 @@ describe('a server that replays', () => {
   })
 
   test('later is found by the time that the messages state', async () => {
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     lab.clock.advance(PROTOCOL.clockSkew + 1)
     replayAll(lab)
@@ -135,7 +135,7 @@ describe('a server that replays', () => {
 
 test('a server that reflects a message to its sender is found by the addressee', async () => {
   reflect(lab)
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.waitForTimeouts()
   expect(new Set(alice.refused)).toEqual(new Set(['UNKNOWN_SENDER']))
   expect(alice.failed).toEqual(['HANDSHAKE_TIMEOUT'])
@@ -145,7 +145,7 @@ test('a server that reflects a message to its sender is found by the addressee',
 test('a server that names the sender itself is not even heard', async () => {
   lab.server = (mail) => lab.deliver(mail, { to: mail.from.id, claimed: mail.from.id })
   const before = lab.verifications
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(new Set(alice.refused)).toEqual(new Set(['UNKNOWN_SENDER']))
   expect(lab.verifications).toBe(before)
@@ -158,7 +158,7 @@ describe('a network that splices two handshakes', () => {
   ] as const)('by their %s is found', async (what, code) => {
     splice(lab, what)
     for (let handshake = 0; handshake < 2; handshake++) {
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       lab.clock.advance(LIMITS.handshakeTimeout)
       await lab.settle()
@@ -174,7 +174,7 @@ describe('a network that splices two handshakes', () => {
 test('a peer that claims the key of another is refused, and told nothing', async () => {
   const mallory = await crypto.generateSigningKey()
   const impostor = await lab.peer('impostor', { key: claimKey(alice.key, mallory) })
-  impostor.manager.sendHandshake(bob.id)
+  impostor.manager.sendHandshake(bob.id, 'memory')
   await lab.waitForTimeouts()
   expect(new Set(bob.refused)).toEqual(new Set(['INVALID_SIGNATURE']))
   expect(impostor.failed).toEqual(['HANDSHAKE_TIMEOUT'])
@@ -188,7 +188,7 @@ describe('a peer without the mesh secret', () => {
     ['has another', new Uint8Array(32)],
   ])('%s: the initiator finds it, and tells only that it refuses', async (_, meshSecret) => {
     await meet({ meshSecret: crypto.randomBytes(32) }, { meshSecret })
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(alice.failed).toEqual(['MESH_SECRET_MISMATCH'])
     expect(bob.failed).toEqual(['CHALLENGE_INVALID'])
@@ -200,7 +200,7 @@ describe('a peer without the mesh secret', () => {
     // Its own check of the answer is what it leaves out.
     const careless = { ...crypto, verifyHmac: async () => true }
     await meet({ crypto: careless }, { meshSecret: secret })
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.waitForTimeouts()
     expect(bob.failed).toEqual(['MESH_SECRET_MISMATCH'])
     noSession()
@@ -213,7 +213,7 @@ describe('a handshake passed to a third peer', () => {
     const mallory = await lab.peer('mallory')
     const claimed = how === 'as it is' ? {} : { claimed: mallory.id }
     lab.server = (mail) => lab.deliver(mail, { to: mail.from === alice ? carol.id : mail.to, ...claimed })
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.waitForTimeouts()
     expect(new Set(carol.refused)).toEqual(new Set(['UNKNOWN_SENDER']))
     expect(channels()).toEqual([])
@@ -222,7 +222,7 @@ describe('a handshake passed to a third peer', () => {
   test('as sent by the one who passes it, to its addressee, is found by its signer', async () => {
     const mallory = await lab.peer('mallory')
     lab.server = (mail) => lab.deliver(mail, { claimed: mallory.id })
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.waitForTimeouts()
     expect(new Set(bob.refused)).toEqual(new Set(['UNKNOWN_SENDER']))
     expect(channels()).toEqual([])
@@ -231,7 +231,7 @@ describe('a handshake passed to a third peer', () => {
   test('under another signature gives the two no common keys', async () => {
     const mallory = await lab.peer('mallory')
     new PassingPeer(lab, mallory, alice, bob)
-    alice.manager.sendHandshake(mallory.id)
+    alice.manager.sendHandshake(mallory.id, 'memory')
     await lab.waitForTimeouts()
     expect(alice.failed).toEqual(['MESH_SECRET_MISMATCH'])
     expect(bob.failed).toEqual(['HANDSHAKE_TIMEOUT'])
@@ -243,7 +243,7 @@ describe('a peer that signs something else than the transcript is refused', () =
   test.each(['initiator', 'responder'])('as %s', async (role) => {
     const mallory = await lab.peer('mallory', { key: signSomethingElse(await crypto.generateSigningKey()) })
     const [from, to] = role === 'initiator' ? [mallory, bob] : [bob, mallory]
-    from.manager.sendHandshake(to.id)
+    from.manager.sendHandshake(to.id, 'memory')
     await lab.settle()
     expect(bob.failed).toEqual(['CHALLENGE_INVALID'])
     expect(bob.channels).toEqual([])
@@ -268,7 +268,7 @@ describe('a peer that answers otherwise than was offered is refused:', () => {
     const mallory = await lab.peer('mallory')
     alice.resumption = resumption
     answerOtherwise(lab, mallory, terms)
-    alice.manager.sendHandshake(mallory.id)
+    alice.manager.sendHandshake(mallory.id, 'memory')
     await lab.settle()
     expect(alice.failed).toEqual([code])
     expect(channels()).toEqual([])
@@ -278,7 +278,7 @@ describe('a peer that answers otherwise than was offered is refused:', () => {
     const mallory = await lab.peer('mallory')
     alice.resumption = offered
     answerOtherwise(lab, mallory, { resume, epoch: 3 })
-    alice.manager.sendHandshake(mallory.id)
+    alice.manager.sendHandshake(mallory.id, 'memory')
     await lab.settle()
     expect(alice.channels).toMatchObject([
       { sessionId: session, resumed: { ours: offered.at, theirs: resume }, epoch: 3 },
@@ -302,7 +302,7 @@ describe('a handshake is refused, and its sender told no more than it may know, 
     '%s',
     async (_, code, saysOnly, { session, ...differs }: Partial<OpenPayload<'handshake'>> & { session?: Bytes }) => {
       lab.server = () => undefined
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       const [mail] = lab.mail
       if (!mail) throw new Error('a handshake was sent')
@@ -331,7 +331,7 @@ test.each([
   ['ahead', 1],
 ])('a peer whose clock is too far %s learns it', async (_, sign) => {
   await meet({ clockAhead: sign * (PROTOCOL.clockSkew + 1) })
-  alice.manager.sendHandshake(bob.id)
+  alice.manager.sendHandshake(bob.id, 'memory')
   await lab.settle()
   expect(bob.refused).toContain('CLOCK_SKEW')
   expect(alice.failed).toEqual(['CLOCK_SKEW'])
@@ -344,11 +344,11 @@ describe('a peer with an ephemeral key of small order is refused', () => {
     async (_, key) => {
       const hostile = { crypto: withEphemeral(crypto, key) }
       await meet(hostile)
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       expect([bob.failed, alice.failed]).toEqual([['INVALID_FORMAT'], ['CHALLENGE_INVALID']])
       await meet({}, hostile)
-      alice.manager.sendHandshake(bob.id)
+      alice.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       expect([alice.failed, bob.failed]).toEqual([['INVALID_FORMAT'], ['CHALLENGE_INVALID']])
       expect(channels()).toEqual([])
@@ -374,7 +374,7 @@ describe('what costs too much is refused before any signature is checked:', () =
 
   test('frames that come too fast from one sender, while another is still heard', async () => {
     const mallory = await lab.peer('mallory')
-    mallory.manager.sendHandshake(bob.id)
+    mallory.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     const candidates = lab.mail.find(({ from, type }) => from === mallory && type === 'link_candidates')
     if (!candidates) throw new Error('candidates were sent')
@@ -385,7 +385,7 @@ describe('what costs too much is refused before any signature is checked:', () =
     expect(bob.refused.filter((code) => code === 'RATE_LIMITED').length).toBeGreaterThan(900)
     expect(lab.verifications - before).toBeLessThanOrEqual(LIMITS.openFrameBurst)
     expect(lab.verifications - before).toBeGreaterThan(LIMITS.openHandshakeBurst)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.channels.map(({ peer }) => peer)).toContainEqual(alice.id)
   })
@@ -405,7 +405,7 @@ describe('what costs too much is refused before any signature is checked:', () =
     for (let times = 0; times < 40; times++) {
       // As often as it likes: a new peer with the same key remembers no handshake of before.
       const again = await lab.peer('alice', { key: alice.key })
-      again.manager.sendHandshake(bob.id)
+      again.manager.sendHandshake(bob.id, 'memory')
       await lab.settle()
       again.manager.close()
     }
@@ -413,7 +413,7 @@ describe('what costs too much is refused before any signature is checked:', () =
     expect(new Set(bob.refused)).toEqual(new Set(['RATE_LIMITED']))
     lab.clock.advance(1_000 / LIMITS.openHandshakeRate)
     lab.server = (mail) => lab.deliver(mail)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.channels).toHaveLength(1)
   })
@@ -424,20 +424,20 @@ describe('what costs too much is refused before any signature is checked:', () =
     }
     for (let strangers = 0; strangers < LIMITS.maxHalfOpen; strangers++) {
       const stranger = await lab.peer(`stranger ${strangers}`)
-      stranger.manager.sendHandshake(bob.id)
+      stranger.manager.sendHandshake(bob.id, 'memory')
     }
     await lab.settle()
     expect(bob.refused).toEqual([])
     const before = lab.verifications
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.refused).toEqual(['RATE_LIMITED'])
     expect(lab.verifications).toBe(before)
-    bob.manager.sendHandshake(alice.id)
+    bob.manager.sendHandshake(alice.id, 'memory')
     expect(bob.failed).toEqual(['RATE_LIMITED'])
     lab.server = (mail) => lab.deliver(mail)
     lab.clock.advance(LIMITS.handshakeTimeout)
-    alice.manager.sendHandshake(bob.id)
+    alice.manager.sendHandshake(bob.id, 'memory')
     await lab.settle()
     expect(bob.channels).toHaveLength(1)
   })

@@ -26,10 +26,8 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
   #offered: Offered | undefined
 
   constructor(options: AttemptOptions) {
-    const { host } = options
-    super(options, INITIATOR_STATES, 'describing', (onCandidates) =>
-      host.transport.offer(onCandidates, host.iceServers()),
-    )
+    const { host, transport } = options
+    super(options, INITIATOR_STATES, 'describing', (onCandidates) => transport.offer(onCandidates, host.iceServers()))
   }
 
   sendHandshake(): void {
@@ -42,6 +40,7 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
         challenge: host.crypto.randomBytes(32),
         versions: [PROTOCOL.version],
         suites: [SUITE],
+        link: this.kind,
         fingerprint: description.fingerprint,
         offer: description.data,
         resume: resumption && { session_id: resumption.sessionId, epoch: resumption.epoch, at: resumption.at },
@@ -84,7 +83,7 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
     if (answered.version !== PROTOCOL.version || answered.suite !== SUITE) {
       throw new TsunagiError('INVALID_VERSION', 'The peer chose a version or suite that was not offered.')
     }
-    if (!equalBytes(this.host.transport.fingerprintOf(answered.answer), answered.fingerprint)) {
+    if (!equalBytes(this.transport.fingerprintOf(answered.answer), answered.fingerprint)) {
       throw new TsunagiError('BINDING_MISMATCH', 'The peer signed for another certificate than its answer states.')
     }
     const goesOn = answered.resume !== undefined

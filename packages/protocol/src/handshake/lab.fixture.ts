@@ -140,12 +140,13 @@ export class LabPeer implements LinkEvents {
     this.name = name
     this.key = key
     const real = lab.net.transport(name)
+    const transport = options.transport?.(real) ?? real
     const host: HandshakeHost = {
       clock: lab.clock,
       crypto,
       key,
       meshSecret: options.meshSecret ?? new Uint8Array(),
-      transport: options.transport?.(real) ?? real,
+      transport: (kind) => (kind === transport.kind ? transport : undefined),
       iceServers: () => [],
       serverNow: () => lab.clock.now() + (options.clockAhead ?? 0),
       sendOpen: (to, frame) => {
@@ -159,7 +160,7 @@ export class LabPeer implements LinkEvents {
         this.onChannel(channel)
         return this
       },
-      onFailed: (_, error) => this.failures.push(error),
+      onFailed: (_peer, _kind, error) => this.failures.push(error),
       onOpenFrame: (trace) => this.traces.push(trace),
     }
     this.manager = new HandshakeManager(host)

@@ -3,6 +3,7 @@ import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { OpenType } from '../messages.ts'
 import type { Clock } from '../ports.ts'
+import { TokenBucket } from '../token-bucket.ts'
 import type { Bytes } from '../wire/bytes.ts'
 
 interface Sender {
@@ -24,7 +25,7 @@ export class OpenFrameGate {
   admit(sender: Bytes, type: OpenType): void {
     const now = this.#clock.now()
     const { frames, handshakes } = this.#sender(sender)
-    if (frames.take(now) && (type !== 'handshake' || handshakes.take(now))) return
+    if (frames.take(1, now) && (type !== 'handshake' || handshakes.take(1, now))) return
     throw new TsunagiError('RATE_LIMITED', 'A peer sends frames faster than allowed before a session.', {
       retryAfter: 1_000 / (type === 'handshake' ? LIMITS.openHandshakeRate : LIMITS.openFrameRate),
     })
@@ -32,7 +33,7 @@ export class OpenFrameGate {
 
   /** Whether one more error may be told to this sender. */
   mayTell(sender: Bytes): boolean {
-    return this.#sender(sender).errors.take(this.#clock.now())
+    return this.#sender(sender).errors.take(1, this.#clock.now())
   }
 
   #sender(key: Bytes): Sender {
@@ -47,30 +48,5 @@ export class OpenFrameGate {
     this.#senders.set(name, sender)
     if (this.#senders.size > LIMITS.maxNonceSenders) this.#senders.delete(this.#senders.keys().next().value as string)
     return sender
-  }
-}
-
-/** Grants `rate` a second on average and `burst` at once. */
-class TokenBucket {
-  readonly #rate: number
-  readonly #burst: number
-  #level: number
-  #filledAt: number
-
-  constructor(rate: number, burst: number, now: number) {
-    this.#rate = rate
-    this.#burst = burst
-    this.#level = burst
-    this.#filledAt = now
-  }
-
-  take(now: number): boolean {
-    // A clock that was set back must not take away what is there.
-    const elapsed = Math.max(0, now - this.#filledAt)
-    this.#filledAt = now
-    this.#level = Math.min(this.#burst, this.#level + (elapsed / 1_000) * this.#rate)
-    if (this.#level < 1) return false
-    this.#level -= 1
-    return true
   }
 }

@@ -1,5 +1,6 @@
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
+import type { LinkTransport } from '../links/link.ts'
 import type { AckOffer } from '../messages.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { encodeCbor } from '../wire/cbor.ts'
@@ -7,7 +8,7 @@ import type { Verified, VerifiedOpen } from '../wire/open-frame.ts'
 import { isUuidV4 } from '../wire/uuid.ts'
 import { Attempt, type AttemptOptions, checkBinding } from './attempt.ts'
 import type { Channel } from './channel.ts'
-import { brokeOff, type HandshakeHost, sealFor, traceReceived } from './host.ts'
+import { brokeOff, sealFor, traceReceived } from './host.ts'
 import { KeySchedule, SUITE } from './key-schedule.ts'
 import { LinkGate } from './link-gate.ts'
 import { checkProof, prove } from './proof.ts'
@@ -37,10 +38,10 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
 
   /** @throws TsunagiError INVALID_FORMAT, INVALID_VERSION, BINDING_MISMATCH */
   constructor(options: ResponderOptions) {
-    const { host, handshake, peer } = options
-    checkHandshake(host, handshake)
+    const { host, handshake, peer, transport } = options
+    checkHandshake(transport, handshake)
     super(options, RESPONDER_STATES, 'answering', (onCandidates) =>
-      host.transport.answer(handshake.payload.offer, onCandidates, host.iceServers()),
+      transport.answer(handshake.payload.offer, onCandidates, host.iceServers()),
     )
     this.startedAt = handshake.envelope.timestamp
     this.#handshake = handshake
@@ -124,12 +125,12 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
 }
 
 /** What can be seen of message 1 without a curve operation and without a connection. */
-function checkHandshake(host: HandshakeHost, { envelope, payload }: Verified<'handshake'>): void {
+function checkHandshake(transport: LinkTransport, { envelope, payload }: Verified<'handshake'>): void {
   if (!isUuidV4(envelope.session_id)) throw new TsunagiError('INVALID_FORMAT', 'The id of a handshake is no UUIDv4.')
   if (!payload.versions.includes(PROTOCOL.version) || !payload.suites.includes(SUITE)) {
     throw new TsunagiError('INVALID_VERSION', 'The peer offers no version and suite that this side has.')
   }
-  if (!equalBytes(host.transport.fingerprintOf(payload.offer), payload.fingerprint)) {
+  if (!equalBytes(transport.fingerprintOf(payload.offer), payload.fingerprint)) {
     throw new TsunagiError('BINDING_MISMATCH', 'The peer signed for another certificate than its offer states.')
   }
 }

@@ -3,20 +3,22 @@ import { PROTOCOL } from '../limits.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import type { LinkEvents } from './link.ts'
 
-/** A peer that sends before anybody listens could otherwise fill this side's memory. */
-const MOST_KEPT = PROTOCOL.maxFrame * 4
+/** Frames of the largest size kept: a peer that sends before anybody listens could otherwise fill this side's memory. */
+const MOST_KEPT = 4
 
 /** What every link does alike at its own end: keeps frames until start(), tells the close once and last, refuses wrong frames. */
 export class LinkEnd {
   readonly #schedule: (action: () => void) => void
+  readonly #maxFrame: number
   #events: LinkEvents | undefined
   #kept: Bytes[] = []
   #keptBytes = 0
   #end: { readonly reason: Error | undefined } | undefined
 
   /** @param schedule runs an action soon, never at once: a close is not told from inside the call that caused it */
-  constructor(schedule: (action: () => void) => void) {
+  constructor(schedule: (action: () => void) => void, maxFrame: number = PROTOCOL.maxFrame) {
     this.#schedule = schedule
+    this.#maxFrame = maxFrame
   }
 
   get closed(): boolean {
@@ -36,8 +38,8 @@ export class LinkEnd {
   checkSend(frame: Bytes): void {
     if (this.#end) throw new TsunagiError('LINK_LOST', 'The link to the peer is closed.')
     if (frame.length === 0) throw new TsunagiError('INVALID_ARGUMENT', 'A frame has at least one byte.')
-    if (frame.length > PROTOCOL.maxFrame) {
-      throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame has at most ${PROTOCOL.maxFrame} bytes.`)
+    if (frame.length > this.#maxFrame) {
+      throw new TsunagiError('MESSAGE_TOO_LARGE', `A frame has at most ${this.#maxFrame} bytes.`)
     }
   }
 
@@ -48,7 +50,7 @@ export class LinkEnd {
       this.#events.frame(bytes)
       return true
     }
-    if (this.#keptBytes + bytes.length > MOST_KEPT) return false
+    if (this.#keptBytes + bytes.length > MOST_KEPT * this.#maxFrame) return false
     this.#keptBytes += bytes.length
     this.#kept.push(bytes)
     return true

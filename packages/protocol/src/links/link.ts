@@ -1,8 +1,11 @@
 /** A link moves frames between two peers and promises nothing about who is at the other end (SPEC §6). */
-import type { IceServer } from '../messages.ts'
+import type { IceServer, LinkKind } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 
-export type LinkKind = 'memory' | 'webrtc'
+export type { LinkKind }
+
+/** What frames pass on their way: nothing of ours, a TURN server, or the signaling server. */
+export type LinkRoute = 'direct' | 'turn' | 'relay'
 
 /** Fingerprints of the two ends as the live transport reports them, 32 bytes each. */
 export interface ChannelBinding {
@@ -22,13 +25,15 @@ export interface LinkEvents {
 /** An open link: reliable, ordered, keeps frame boundaries. */
 export interface Link {
   readonly kind: LinkKind
-  /** Most bytes one frame may have. */
+  /** Undefined while it is not known; may change. */
+  readonly route: LinkRoute | undefined
+  /** Most bytes one frame may have: at least PROTOCOL.commonFrame. */
   readonly maxFrame: number
   /** Bytes accepted by send() that have not left this side. */
   readonly bufferedAmount: number
   readonly lowMark: number
   readonly binding: ChannelBinding
-  /** Starts delivery: frames that came before are kept (at most PROTOCOL.maxFrame × 4 bytes) and delivered first. Call once. */
+  /** Starts delivery: frames that came before are kept (at most maxFrame × 4 bytes) and delivered first. Call once. */
   start(events: LinkEvents): void
   /**
    * Hands over one frame; the link copies or transfers nothing it must keep after it returns.

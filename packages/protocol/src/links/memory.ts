@@ -159,6 +159,7 @@ class MemoryAttempt implements LinkAttempt {
 
 class MemoryLink implements Link {
   readonly kind = 'memory'
+  readonly route = 'direct'
   readonly maxFrame = PROTOCOL.maxFrame
   readonly lowMark = LOW_MARK
   readonly binding: ChannelBinding

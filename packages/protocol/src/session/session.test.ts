@@ -45,6 +45,7 @@ function losingSome(lost: (index: number) => boolean): Wire {
 /** Keeps what it is given until the test lets it leave. */
 class SlowLink implements Link {
   readonly kind = 'memory'
+  readonly route = 'direct'
   readonly maxFrame = PROTOCOL.maxFrame
   readonly lowMark = 0
   readonly binding: ChannelBinding
