@@ -35,8 +35,12 @@ export class Tab {
     await this.#join()
   }
 
-  async closeAndReopen(): Promise<void> {
+  async close(): Promise<void> {
     await this.#leave().close()
+  }
+
+  async closeAndReopen(): Promise<void> {
+    await this.close()
     await this.open()
   }
 

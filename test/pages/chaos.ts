@@ -37,6 +37,8 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 
 class ChaosPage {
   readonly errors: string[] = []
+  /** Codes by which durable messages failed. */
+  readonly failures: string[] = []
   #peer: Peer | undefined
   #losses = 0
 
@@ -45,6 +47,9 @@ class ChaosPage {
     const [book, peer] = await Promise.all([openBook(), createPeer({ signaling, mesh })])
     this.#peer = peer
     peer.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`))
+    peer.on('delivery', ({ error }) => {
+      if (error !== undefined) this.failures.push(error.code)
+    })
     peer.on('peer', ({ session }) => {
       if (session?.state === 'suspended') this.#losses++
     })
