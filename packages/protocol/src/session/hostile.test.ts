@@ -131,8 +131,8 @@ describe('whoever carries the frames', () => {
     const [a, b] = [await crypto.generateSigningKey(), await crypto.generateSigningKey()]
     const ids = [uuidV4(crypto.randomBytes(16)), uuidV4(crypto.randomBytes(16))] as const
     const [one, other] = [
-      await SessionPair.between(crypto, a, b, ids[0]),
-      await SessionPair.between(crypto, a, b, ids[1]),
+      await SessionPair.between(crypto, a, b, { id: ids[0] }),
+      await SessionPair.between(crypto, a, b, { id: ids[1] }),
     ]
     for (const i of [1, 2]) {
       other.a.send('message', `of another session ${i}`)

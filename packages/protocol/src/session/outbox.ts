@@ -19,7 +19,8 @@ interface Entry {
   accepted: boolean
   readonly accept: () => void
   readonly deliver: () => void
-  readonly reject: (error: TsunagiError) => void
+  readonly rejectAccepted: (error: TsunagiError) => void
+  readonly rejectDelivered: (error: TsunagiError) => void
 }
 
 export interface OutboxHost {
@@ -41,6 +42,7 @@ export class Outbox {
   readonly #entries = new Map<number, Entry>()
   #toAccept: Entry[] = []
   #next: number
+  #nextToStore: number
   #bytes = 0
   #accepting = false
   #deliveredBelow = 0
@@ -51,12 +53,16 @@ export class Outbox {
     this.#host = host
     this.#peer = peer
     this.#next = next
+    this.#nextToStore = next
     for (const message of kept) this.#enter(message, true)
   }
 
-  /** The number that the next message gets. */
+  /**
+   * The number after the last message that the store was given. What still waits to be given has its number already, and
+   * would leave a gap for the next page if the page ended now.
+   */
   get next(): number {
-    return this.#next
+    return this.#nextToStore
   }
 
   /** Accepted and not yet delivered, in the order of their numbers. */
@@ -96,10 +102,16 @@ export class Outbox {
     void this.#forget()
   }
 
-  /** The session is over. */
+  /** The session is over. The store is not called any more: numbers begin anew with the next session. */
   failAll(error: TsunagiError): void {
     for (const entry of [...this.#entries.values()]) this.#fail(entry, error)
     this.#toAccept = []
+    this.#deliveredBelow = 0
+  }
+
+  /** The page goes: what is accepted goes on with the next one, so that nobody here will learn of its delivery. */
+  abandon(error: TsunagiError): void {
+    for (const { rejectDelivered } of this.#entries.values()) rejectDelivered(error)
   }
 
   #enter(message: StoredMessage, accepted: boolean) {
@@ -123,10 +135,8 @@ export class Outbox {
       accepted,
       accept,
       deliver,
-      reject(error) {
-        rejectAccepted(error)
-        rejectDelivered(error)
-      },
+      rejectAccepted,
+      rejectDelivered,
     }
     this.#entries.set(message.number, entry)
     this.#bytes += message.payload.length
@@ -140,7 +150,8 @@ export class Outbox {
 
   #fail(entry: Entry, error: TsunagiError): void {
     this.#leave(entry)
-    entry.reject(error)
+    entry.rejectAccepted(error)
+    entry.rejectDelivered(error)
     this.#host.onFailed(entry.message, error)
   }
 
@@ -151,6 +162,7 @@ export class Outbox {
     while (this.#toAccept.length > 0) {
       const batch = this.#toAccept
       this.#toAccept = []
+      this.#nextToStore = this.#next
       try {
         await store.accept(
           this.#host.record(),
@@ -176,6 +188,7 @@ export class Outbox {
     const refused = [...batch, ...this.#toAccept].filter((entry) => this.#entries.get(entry.message.number) === entry)
     this.#toAccept = []
     this.#next = Math.min(this.#next, ...refused.map(({ message }) => message.number))
+    this.#nextToStore = this.#next
     for (const entry of refused) this.#fail(entry, error)
     this.#host.onStorageFailure(error)
   }

@@ -96,13 +96,13 @@ export class SessionManager {
       for (const session of this.sessions) {
         if (session.state === 'new' || isOver(session.state)) continue
         if (hasExpired(session, now)) session.expire()
-        else if (session.state === 'established') session.store()
+        else if (session.state === 'established') void session.store()
       }
     })
   }
 }
 
-/** Time set back by the user does not end a session, and a time in the future does not keep it. */
+/** A time in the future, since the clock was set back, keeps a session no longer than one as far in the past. */
 function hasExpired({ createdAt, activeAt }: Pick<StoredSession, 'createdAt' | 'activeAt'>, now: number): boolean {
   return Math.abs(now - activeAt) > LIMITS.sessionIdle || Math.abs(now - createdAt) > LIMITS.sessionAge
 }

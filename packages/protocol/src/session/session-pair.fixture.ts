@@ -1,15 +1,29 @@
-/** Two sessions with each other over memory links: a clock that the test moves and a wire that the test may tamper with. */
+/**
+ * Two sessions with each other over memory links: a clock that the test moves, a wire that the test may tamper with, and pages
+ * that it may end and load anew.
+ */
 import { TsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
 import type { KeyChain } from '../handshake/key-schedule.ts'
+import { peerIdOf } from '../identity/peer-id.ts'
+import type { Link, LinkEvents } from '../links/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../links/memory.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionPayload, SessionType } from '../messages.ts'
 import type { CryptoProvider, SigningKey, TrafficKey } from '../ports.ts'
-import type { Bytes } from '../wire/bytes.ts'
+import { type Bytes, equalBytes, utf8 } from '../wire/bytes.ts'
 import { uuidV4 } from '../wire/uuid.ts'
-import { Session, type SessionHost, type SessionMessage, type SessionTrace } from './session.ts'
+import type { MemoryStore } from './memory-store.fixture.ts'
+import {
+  type DurableState,
+  type KeptSession,
+  Session,
+  type SessionHost,
+  type SessionMessage,
+  type SessionTrace,
+} from './session.ts'
 import type { SessionState } from './states.ts'
+import type { StoredMessage } from './store.ts'
 
 export type Side = 'a' | 'b'
 
@@ -31,27 +45,80 @@ export interface Connection {
   readonly b: Channel
 }
 
-/** One side, and all that its session told. */
+/** What becomes of a message: undefined so far. */
+export interface Sending {
+  outcome: string | undefined
+}
+
+/** And of a durable one, which is accepted before. */
+export interface DurableSending extends Sending {
+  readonly id: string
+  accepted: string | undefined
+}
+
+/** A page of one side, and all that its session told. */
 export class SessionEnd implements SessionHost {
   readonly clock: FakeClock
   readonly crypto: CryptoProvider
   readonly key: SigningKey
-  readonly session: Session
+  readonly peer: Bytes
+  readonly store: MemoryStore | undefined
+  session: Session
   readonly messages: SessionMessage[] = []
+  readonly taken: StoredMessage[] = []
+  /** What was told of durable messages of this side, as `state id`, with the code where one failed. */
+  readonly durable: string[] = []
   readonly refused: TsunagiError[] = []
+  readonly storageFailures: TsunagiError[] = []
   readonly states: { readonly state: SessionState; readonly code: string | undefined }[] = []
   readonly traces: SessionTrace[] = []
-  readonly store = undefined
+  hasRoom = true
   heard = 0
   givenUp = 0
   sent = 0
   delivered = 0
+  #isGone = false
 
-  constructor(clock: FakeClock, crypto: CryptoProvider, key: SigningKey, peer: Bytes) {
+  constructor(
+    clock: FakeClock,
+    crypto: CryptoProvider,
+    key: SigningKey,
+    peer: Bytes,
+    store?: MemoryStore,
+    kept?: KeptSession,
+  ) {
     this.clock = clock
     this.crypto = crypto
     this.key = key
-    this.session = new Session(this, peer)
+    this.peer = peer
+    this.store = store
+    this.session = new Session(this, peer, kept)
+  }
+
+  /** Goes on over a channel as a peer does: with its session, or with a new one where the other side does not know that. */
+  attach(channel: Channel): void {
+    if (!this.session.answersTo(channel.sessionId)) {
+      void this.session.close(new TsunagiError('SESSION_NOT_FOUND', 'The peer does not know the session any more.'))
+      this.session = new Session(this, this.peer)
+    }
+    const link = new PageLink(channel.link, () => this.#isGone)
+    link.start(this.session.attach({ ...channel, link }))
+  }
+
+  /** The page ends, as in a crash: nothing comes of what it was about. @returns the page that is loaded then */
+  async reload(store: MemoryStore | undefined = this.store?.crash()): Promise<SessionEnd> {
+    this.#isGone = true
+    this.session.abandon(new TsunagiError('PEER_CLOSED', 'The page is gone.'))
+    const state = await store?.load()
+    const id = peerIdOf(this.peer)
+    const session = state?.sessions.find(({ peer }) => peer === id)
+    const kept = session && { session, outbox: state?.outbox.filter(({ peer }) => peer === id) ?? [] }
+    return new SessionEnd(this.clock, this.crypto, this.key, this.peer, store, kept)
+  }
+
+  /** Texts of the durable messages that this page took. */
+  get takenTexts(): string[] {
+    return this.taken.map(({ payload }) => new TextDecoder().decode(payload))
   }
 
   /** Payloads of what came, of one type where one is given. */
@@ -64,14 +131,39 @@ export class SessionEnd implements SessionHost {
   }
 
   /** What becomes of a message: 'delivered', the code of its error, or undefined so far. */
-  send<T extends SessionType>(type: T, payload: SessionPayload<T>): { readonly outcome: string | undefined } {
-    const sending: { outcome: string | undefined } = { outcome: undefined }
-    const settle = (outcome: string) => {
-      sending.outcome = sending.outcome === undefined ? outcome : `settled twice: ${sending.outcome}, ${outcome}`
-    }
+  send<T extends SessionType>(type: T, payload: SessionPayload<T>): Readonly<Sending> {
+    const sending: Sending = { outcome: undefined }
     this.session.send(type, payload).then(
-      () => settle('delivered'),
-      (error: unknown) => settle(error instanceof TsunagiError ? error.code : String(error)),
+      () => {
+        sending.outcome = 'delivered'
+      },
+      (error: unknown) => {
+        sending.outcome = codeOf(error)
+      },
+    )
+    return sending
+  }
+
+  /** A durable message of these bytes. @throws TsunagiError as Session.sendDurable() */
+  sendDurable(data: Bytes | string): Readonly<DurableSending> {
+    const bytes = typeof data === 'string' ? utf8(data) : data
+    const { id, accepted, delivered } = this.session.sendDurable('message', bytes)
+    const sending: DurableSending = { id, accepted: undefined, outcome: undefined }
+    accepted.then(
+      () => {
+        sending.accepted = 'accepted'
+      },
+      (error: unknown) => {
+        sending.accepted = codeOf(error)
+      },
+    )
+    delivered.then(
+      () => {
+        sending.outcome = 'delivered'
+      },
+      (error: unknown) => {
+        sending.outcome = codeOf(error)
+      },
     )
     return sending
   }
@@ -80,16 +172,16 @@ export class SessionEnd implements SessionHost {
     this.heard++
   }
   canTake(): boolean {
-    return true
+    return this.hasRoom
   }
-  onTaken(): void {
-    throw new Error('Nothing is durable here.')
+  onTaken(message: StoredMessage): void {
+    this.taken.push(message)
   }
-  onDurable(): void {
-    throw new Error('Nothing is durable here.')
+  onDurable({ id }: StoredMessage, state: DurableState, error?: TsunagiError): void {
+    this.durable.push(error === undefined ? `${state} ${id}` : `${state} ${id} ${error.code}`)
   }
   onStorageFailure(error: TsunagiError): void {
-    throw error
+    this.storageFailures.push(error)
   }
   onGivenUp(): void {
     this.givenUp++
@@ -114,34 +206,101 @@ export class SessionEnd implements SessionHost {
   }
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof TsunagiError ? error.code : String(error)
+}
+
+/** A link of a page: when that is gone it neither sends nor hears anything, and closes when the other side notices. */
+class PageLink implements Link {
+  readonly kind = 'memory'
+  readonly route: Link['route']
+  readonly maxFrame: number
+  readonly lowMark: number
+  readonly binding: Link['binding']
+  readonly #link: Link
+  readonly #isGone: () => boolean
+
+  constructor(link: Link, isGone: () => boolean) {
+    this.#link = link
+    this.#isGone = isGone
+    this.route = link.route
+    this.maxFrame = link.maxFrame
+    this.lowMark = link.lowMark
+    this.binding = link.binding
+  }
+
+  get bufferedAmount(): number {
+    return this.#link.bufferedAmount
+  }
+
+  start(events: LinkEvents): void {
+    this.#link.start({
+      frame: (bytes) => {
+        if (!this.#isGone()) events.frame(bytes)
+      },
+      drain: () => {
+        if (!this.#isGone()) events.drain()
+      },
+      close: (reason) => {
+        if (!this.#isGone()) events.close(reason)
+      },
+    })
+  }
+
+  send(frame: Bytes): void {
+    if (!this.#isGone()) this.#link.send(frame)
+  }
+
+  close(): void {
+    if (!this.#isGone()) this.#link.close()
+  }
+}
+
+export interface PairOptions {
+  /** Of the first session; a random one without it. */
+  readonly id?: Bytes
+  /** Undefined where that side keeps nothing. */
+  readonly stores?: { readonly [S in Side]?: MemoryStore }
+}
+
 export class SessionPair {
   readonly clock = new FakeClock()
-  readonly a: SessionEnd
-  readonly b: SessionEnd
+  a: SessionEnd
+  b: SessionEnd
   readonly net: MemoryNetwork
   /** Every frame that left, before the wire did anything to it. */
   readonly frames: { readonly from: Side; readonly bytes: Bytes }[] = []
   wire: Wire = passing
   readonly #work: Work
-  readonly #id: Bytes
+  #firstId: Bytes | undefined
 
   /** A pair whose sessions are established, and quiet. */
-  static async open(crypto: CryptoProvider, id: Bytes = uuidV4(crypto.randomBytes(16))): Promise<SessionPair> {
-    return SessionPair.between(crypto, await crypto.generateSigningKey(), await crypto.generateSigningKey(), id)
+  static async open(crypto: CryptoProvider, options?: PairOptions): Promise<SessionPair> {
+    return SessionPair.between(crypto, await crypto.generateSigningKey(), await crypto.generateSigningKey(), options)
   }
 
-  static async between(crypto: CryptoProvider, a: SigningKey, b: SigningKey, id: Bytes): Promise<SessionPair> {
-    const pair = new SessionPair(crypto, a, b, id)
+  static async between(
+    crypto: CryptoProvider,
+    a: SigningKey,
+    b: SigningKey,
+    options?: PairOptions,
+  ): Promise<SessionPair> {
+    const pair = new SessionPair(crypto, a, b, options)
     await pair.replaceLink()
     pair.frames.length = 0
     return pair
   }
 
-  private constructor(crypto: CryptoProvider, a: SigningKey, b: SigningKey, id: Bytes) {
+  /** A pair whose pages have no link yet. */
+  static async apart(crypto: CryptoProvider, options?: PairOptions): Promise<SessionPair> {
+    return new SessionPair(crypto, await crypto.generateSigningKey(), await crypto.generateSigningKey(), options)
+  }
+
+  private constructor(crypto: CryptoProvider, a: SigningKey, b: SigningKey, { id, stores }: PairOptions = {}) {
     this.#work = new Work(crypto)
-    this.#id = id
-    this.a = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(a), b.publicKey)
-    this.b = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(b), a.publicKey)
+    this.#firstId = id
+    this.a = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(a), b.publicKey, stores?.a)
+    this.b = new SessionEnd(this.clock, this.#work.crypto, this.#work.key(b), a.publicKey, stores?.b)
     this.net = createMemoryNetwork({
       schedule: queueMicrotask,
       randomBytes: crypto.randomBytes,
@@ -165,14 +324,14 @@ export class SessionPair {
     const [aToB, bToA] = await Promise.all([this.#work.keyChain(), this.#work.keyChain()])
     const [fromA, fromB] = [this.a.session.resumption, this.b.session.resumption]
     // The first channel of a session resumes nothing.
-    const resumed = fromA && fromB
-    const sessionId = fromA?.sessionId ?? this.#id
-    const epoch = Math.max(fromA?.epoch ?? 1, fromB?.epoch ?? 1)
+    const resumed = fromA && fromB && equalBytes(fromA.sessionId, fromB.sessionId) ? { fromA, fromB } : undefined
+    const sessionId = resumed?.fromA.sessionId ?? this.#newId()
+    const epoch = resumed ? Math.max(resumed.fromA.epoch, resumed.fromB.epoch) : 1
     return {
       a: {
         peer: this.b.key.publicKey,
         sessionId,
-        resumed: resumed && { ours: fromA.at, theirs: fromB.at },
+        resumed: resumed && { ours: resumed.fromA.at, theirs: resumed.fromB.at },
         epoch,
         initiator: true,
         sendKeys: aToB,
@@ -182,7 +341,7 @@ export class SessionPair {
       b: {
         peer: this.a.key.publicKey,
         sessionId,
-        resumed: resumed && { ours: fromB.at, theirs: fromA.at },
+        resumed: resumed && { ours: resumed.fromB.at, theirs: resumed.fromA.at },
         epoch,
         initiator: false,
         sendKeys: bToA,
@@ -193,8 +352,22 @@ export class SessionPair {
   }
 
   attach(connection: Connection): void {
-    connection.a.link.start(this.a.session.attach(connection.a))
-    connection.b.link.start(this.b.session.attach(connection.b))
+    this.a.attach(connection.a)
+    this.b.attach(connection.b)
+  }
+
+  /**
+   * The page of one side ends and is loaded anew. Its links stay until the other side notices, which is for the test to say.
+   * @param store what the new page finds, where it is not what the old one had committed
+   */
+  async reload(side: Side, store?: MemoryStore): Promise<void> {
+    this[side] = await this[side].reload(store)
+  }
+
+  #newId(): Bytes {
+    const id = this.#firstId ?? uuidV4(this.#work.crypto.randomBytes(16))
+    this.#firstId = undefined
+    return id
   }
 
   /** Both go on over a new link; the old one, if there is one, is closed by the sessions. */

@@ -628,7 +628,8 @@ describe('close()', () => {
   test('while a handshake is under way leaves no link behind', async () => {
     const connection = await pair.connect()
     await pair.a.session.close(goodbye)
-    pair.attach(connection)
+    connection.a.link.start(pair.a.session.attach(connection.a))
+    pair.b.attach(connection.b)
     await pair.quiet()
     expect(pair.net.openEnds).toBe(0)
     expect([pair.a.session.state, pair.b.session.state]).toEqual(['closed', 'closed'])

@@ -13,7 +13,7 @@ import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { decodeAs, encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
-import type { FrameBody } from './frame.ts'
+import { DURABLE_PREFIX, type FrameBody } from './frame.ts'
 import { durablePayload, Inbox } from './inbox.ts'
 import { Incoming, type IncomingMessage } from './incoming.ts'
 import { type DurableSend, Outbox } from './outbox.ts'
@@ -93,6 +93,10 @@ const LANE_OF: Partial<Record<SessionType, Lane>> = {
 /** Sent once and never again: a late one says nothing. */
 const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat'])
 
+/** What may be kept over pages. */
+const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message])
+type DurableType = 'message'
+
 /** Types whose payload may be as large as a message; the others keep to PROTOCOL.maxControl. */
 const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result'])
 
@@ -115,8 +119,13 @@ export class Session {
   /** Undefined before the first handshake. */
   #id: Bytes | undefined
   #state: SessionState = 'new'
-  /** A page before this one had it, and what had come by sequence number is not known until a handshake settles it. */
+  /**
+   * A page before this one had it, and what had come by sequence number is not known: until the other side is heard under the
+   * numbers that a handshake settled, nobody knows that it has settled them as well.
+   */
   #isRestored = false
+  /** The other side is known to have it. */
+  #isShared = false
   #rest: Rest | undefined
   #current: SecureChannel | undefined
   /** Replaced, and closed when the other side is seen to use the new one. */
@@ -154,6 +163,7 @@ export class Session {
       this.#id = uuidBytes(kept.session.id)
       this.#state = 'suspended'
       this.#isRestored = true
+      this.#isShared = true
     }
     this.#epochBefore = kept.session.epoch
     this.#outgoing.restart(kept.session.next, 1)
@@ -165,9 +175,10 @@ export class Session {
     return this.#state
   }
 
-  /** Whether a handshake that names `id` goes on with this session, or gives it its first channel. */
+  /** Whether a handshake that names `id` goes on with this session, or gives it the first channel that the other side has. */
   answersTo(id: Bytes): boolean {
-    return !isOver(this.#state) && (this.#id === undefined || equalBytes(this.#id, id))
+    if (isOver(this.#state)) return false
+    return this.#isOf(id) || (!this.#isShared && this.#current === undefined)
   }
 
   /** Why the other side closed the link; undefined while there is one, or where it was lost. */
@@ -256,7 +267,8 @@ export class Session {
       secured.close()
       return secured.linkEvents
     }
-    this.#id ??= channel.sessionId.slice()
+    const isNew = !this.#isOf(channel.sessionId)
+    if (isNew) this.#begin(channel.sessionId)
     this.#epochBefore = this.#unusedEpoch
     this.#previous?.close()
     this.#previous = this.#current
@@ -267,7 +279,6 @@ export class Session {
     this.#since ??= this.#host.clock.now()
     this.#activeAt = this.#host.clock.now()
     const settled = this.#resume(channel.resumed)
-    this.#isRestored = false
     this.#leastAck = this.#outgoing.unacknowledged
     if (settled === undefined) {
       this.#violation(wentElsewhere())
@@ -275,7 +286,8 @@ export class Session {
     }
     if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
-    this.store()
+    const stored = this.store()
+    if (isNew) void stored.then(() => this.#mayBeResumed(channel.sessionId))
     this.#ackDue = true
     this.#schedulePump()
     return secured.linkEvents
@@ -304,7 +316,7 @@ export class Session {
   }
 
   /** @throws TsunagiError STORAGE_FAILED where nothing can be kept, and as send() rejects */
-  sendDurable<T extends SessionType>(type: T, payload: SessionPayload<T>): DurableSend {
+  sendDurable(type: DurableType, payload: unknown): DurableSend {
     const { raw, bytes } = this.#encode(type, payload)
     const id = uuidText(uuidV4(this.#host.crypto.randomBytes(16)))
     return this.#outbox.add({ id, at: this.#host.clock.now(), type: SESSION_TYPES[type], raw, payload: bytes })
@@ -315,9 +327,13 @@ export class Session {
     this.#inbox.resume()
   }
 
-  /** Writes the state that is only a hint down; what must not be lost is written with each durable message. */
-  store(): void {
-    this.#host.store?.update(this.record).catch((cause: unknown) => this.#storageFailed(cause))
+  /** Writes the state that is only a hint down; what must not be lost is written with each durable message. Never rejects. */
+  async store(): Promise<void> {
+    try {
+      await this.#host.store?.update(this.record)
+    } catch (cause) {
+      this.#storageFailed(cause)
+    }
   }
 
   /** Nobody came back in time. */
@@ -336,7 +352,7 @@ export class Session {
     if (this.#current === undefined || isOver(this.#state)) return this.#unlinked
     this.#sayGoodbye(this.#current, SESSION_TYPES.session_suspend, { reason })
     this.#rest = reason
-    this.store()
+    void this.store()
     return this.#unlinked
   }
 
@@ -357,11 +373,30 @@ export class Session {
     this.#stopPatience?.()
     this.#stopAckTimer?.()
     this.#outgoing.failAll(error)
+    this.#outbox.abandon(error)
   }
 
   /** Drops the link, as if the network had done it. */
   dropLink(): void {
     this.#current?.close()
+  }
+
+  #isOf(id: Bytes): boolean {
+    return this.#id !== undefined && equalBytes(this.#id, id)
+  }
+
+  /** The handshake made a session. Where one before it has given this one another id, it came to nothing on the other side. */
+  #begin(id: Bytes): void {
+    this.#id = id.slice()
+    this.#outgoing.restart(1, 1)
+    // A page that ended before the id is stored could not go on with the session, and its messages would be taken twice.
+    this.#outgoing.durableMayGo = false
+  }
+
+  #mayBeResumed(id: Bytes): void {
+    if (!this.#isOf(id)) return
+    this.#outgoing.durableMayGo = true
+    this.#schedulePump()
   }
 
   /** @returns messages known to have arrived, or undefined where the other side goes on from what it cannot know */
@@ -379,7 +414,11 @@ export class Session {
     // One page is new. Both start from what the other said, and what the old page still has on its way comes too late.
     this.#previous?.close()
     this.#previous = undefined
-    this.#incoming.restart(ours.expected ?? theirs.next)
+    if (ours.expected === undefined) this.#isRestored = true
+    if (theirs.durable > this.#outbox.next) return undefined
+    const expected = ours.expected ?? theirs.next
+    this.#incoming.restart(expected)
+    this.#inbox.restart(expected)
     return this.#outgoing.restart(theirs.expected ?? ours.next, theirs.durable)
   }
 
@@ -455,7 +494,10 @@ export class Session {
         this.#ackDue = true
         this.#schedulePump()
       },
-      onViolation: (error) => this.#violation(error),
+      onViolation: (error) => {
+        this.#host.onRefused(error)
+        void this.close(error)
+      },
       onStorageFailure: (error) => this.#host.onStorageFailure(error),
     }
   }
@@ -488,13 +530,17 @@ export class Session {
       if (goodbye !== undefined) from.close()
       return
     }
-    if (from === this.#current && this.#previous !== undefined) {
-      this.#previous.close()
+    // What was closed may have had frames of other numbers on their way through the host's crypto threads.
+    if (from !== this.#current && from !== this.#previous) return
+    if (from === this.#current) {
+      this.#previous?.close()
       this.#previous = undefined
-    }
-    if (from === this.#current && body.ack < this.#leastAck) {
-      void this.close(wentElsewhere())
-      return
+      this.#isRestored = false
+      this.#isShared = true
+      if (body.ack < this.#leastAck) {
+        void this.close(wentElsewhere())
+        return
+      }
     }
     this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
@@ -584,21 +630,17 @@ export class Session {
       })
       for (const { message, sequence } of batch?.finished ?? []) {
         const type = typeNames.get(message.type) as SessionType
-        this.#host.onSent(type, message.payload.length)
-        this.#host.onTrace?.({
-          direction: 'out',
-          type,
-          sequence,
-          size: message.payload.length,
-          ...number,
-          refused: undefined,
-        })
+        const size = message.payload.length - (message.durable === undefined ? 0 : DURABLE_PREFIX)
+        this.#host.onSent(type, size)
+        this.#host.onTrace?.({ direction: 'out', type, sequence, size, ...number, refused: undefined })
       }
     }
   }
 
   #arrived(message: IncomingMessage): void {
-    if (!isOver(this.#state)) this.#inbox.add(message)
+    if (isOver(this.#state)) return
+    if (!message.durable || DURABLE.has(message.type)) this.#inbox.add(message)
+    else this.#violation(new TsunagiError('INVALID_FORMAT', 'The peer sent as durable what cannot be.'))
   }
 
   #deliver(incoming: IncomingMessage): void {
@@ -681,7 +723,7 @@ export class Session {
     if (isOver(this.#state)) return
     this.#outgoing.dropEphemeral()
     this.#losePatience()
-    this.store()
+    void this.store()
     this.#move('lose', toTsunagiError(reason, 'LINK_LOST', 'The link to the peer was lost.'))
   }
 
@@ -692,6 +734,7 @@ export class Session {
     this.#outgoing.failAll(error)
     this.#outbox.failAll(error)
     this.#incoming.dropEarly()
+    this.#inbox.stop()
     this.#host.store?.end(this.#peerId).catch((cause: unknown) => this.#storageFailed(cause))
   }
 
