@@ -213,7 +213,7 @@ describe('where the browser does not keep', () => {
     expect(await contents(page)).toEqual({ sessions: 1, outbox: [1], inbox: [], pinned: 0 })
   })
 
-  test('a database cleared in another tab, or by the browser, fails every later call', async () => {
+  test('a database cleared in another tab fails every later call, and that is told once', async () => {
     const context = await tests.newContext()
     const [page, other] = [await openStore(context), await open(context)]
     await deleteData(other)
