@@ -629,7 +629,7 @@ describe('close()', () => {
     const connection = await pair.connect()
     await pair.a.session.close(goodbye)
     connection.a.link.start(pair.a.session.attach(connection.a))
-    pair.b.attach(connection.b)
+    connection.b.link.start(pair.b.session.attach(connection.b))
     await pair.quiet()
     expect(pair.net.openEnds).toBe(0)
     expect([pair.a.session.state, pair.b.session.state]).toEqual(['closed', 'closed'])
