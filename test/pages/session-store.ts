@@ -34,6 +34,7 @@ function session(durableNext = 100) {
   return {
     peer: ANNA,
     id: '3d813cbb-47fb-42ba-91df-831e1593ac29',
+    shared: true,
     createdAt: 1,
     activeAt: 1,
     epoch: 1,

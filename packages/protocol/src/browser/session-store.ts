@@ -24,6 +24,7 @@ const peer = v.custom<PeerId>(isPeerId)
 const storedSession = v.object({
   peer,
   id: v.union([v.literal(''), uuid]),
+  shared: v.boolean(),
   createdAt: count,
   activeAt: count,
   epoch: count,

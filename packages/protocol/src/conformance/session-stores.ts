@@ -24,6 +24,7 @@ function session(peer: PeerId, changed: Partial<StoredSession> = {}): StoredSess
   return {
     peer,
     id: idOf(99),
+    shared: true,
     createdAt: NOW,
     activeAt: NOW + 1,
     epoch: 2,

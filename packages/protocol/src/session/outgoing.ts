@@ -53,8 +53,6 @@ const PIECE = LIMITS.targetFrame
 
 export class Outgoing {
   readonly #lanes: readonly LaneQueue[] = Object.values(LANES).map(() => ({ messages: new Queue(), offset: 0 }))
-  /** Whether durable messages may leave; one that may not holds up its lane. */
-  durableMayGo = true
   /** Sent and not acknowledged, by sequence number. */
   readonly #sent: SentRecord[] = []
   /** Index in #sent of the first record that goes again; its length where none does. */
@@ -231,10 +229,7 @@ export class Outgoing {
 
   /** The lane whose first message may go on now. */
   #nextLane(): LaneQueue | undefined {
-    const lane = this.#lanes.find(({ messages }) => {
-      const first = messages.peek()
-      return first !== undefined && (this.durableMayGo || first.durable === undefined)
-    })
+    const lane = this.#lanes.find(({ messages }) => messages.size > 0)
     if (lane === undefined) return undefined
     const rest = (lane.messages.peek() as OutgoingMessage).payload.length - lane.offset
     const size = RECORD_HEAD + Math.min(PIECE, rest)

@@ -124,8 +124,10 @@ export class Session {
    * numbers that a handshake settled, nobody knows that it has settled them as well.
    */
   #isRestored = false
-  /** The other side is known to have it. */
+  /** The other side was heard, which says nothing before its store has the session: from then on its next page has it, too. */
   #isShared = false
+  /** Its id is being stored. */
+  #isBeginning = false
   #rest: Rest | undefined
   #current: SecureChannel | undefined
   /** Replaced, and closed when the other side is seen to use the new one. */
@@ -163,7 +165,7 @@ export class Session {
       this.#id = uuidBytes(kept.session.id)
       this.#state = 'suspended'
       this.#isRestored = true
-      this.#isShared = true
+      this.#isShared = kept.session.shared
     }
     this.#epochBefore = kept.session.epoch
     this.#outgoing.restart(kept.session.next, 1)
@@ -235,6 +237,7 @@ export class Session {
     return {
       peer: this.#peerId,
       id: this.#id === undefined ? '' : uuidText(this.#id),
+      shared: this.#isShared,
       createdAt: this.#createdAt,
       activeAt: this.#activeAt,
       epoch: this.#unusedEpoch,
@@ -287,7 +290,7 @@ export class Session {
     if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
     const stored = this.store()
-    if (isNew) void stored.then(() => this.#mayBeResumed(channel.sessionId))
+    if (isNew) void stored.then(() => this.#begun(channel.sessionId))
     this.#ackDue = true
     this.#schedulePump()
     return secured.linkEvents
@@ -385,17 +388,18 @@ export class Session {
     return this.#id !== undefined && equalBytes(this.#id, id)
   }
 
-  /** The handshake made a session. Where one before it has given this one another id, it came to nothing on the other side. */
+  /** A handshake made the session. Where one before it gave it another id, that came to nothing on the other side. */
   #begin(id: Bytes): void {
     this.#id = id.slice()
+    this.#isRestored = false
+    this.#isBeginning = true
     this.#outgoing.restart(1, 1)
-    // A page that ended before the id is stored could not go on with the session, and its messages would be taken twice.
-    this.#outgoing.durableMayGo = false
   }
 
-  #mayBeResumed(id: Bytes): void {
+  /** The id is stored. Before that nothing is said: the next page could not go on with what the other side believes to share. */
+  #begun(id: Bytes): void {
     if (!this.#isOf(id)) return
-    this.#outgoing.durableMayGo = true
+    this.#isBeginning = false
     this.#schedulePump()
   }
 
@@ -536,7 +540,10 @@ export class Session {
       this.#previous?.close()
       this.#previous = undefined
       this.#isRestored = false
-      this.#isShared = true
+      if (!this.#isShared) {
+        this.#isShared = true
+        void this.store()
+      }
       if (body.ack < this.#leastAck) {
         void this.close(wentElsewhere())
         return
@@ -587,6 +594,7 @@ export class Session {
   #askAgain(): void {
     const now = this.#host.clock.now()
     const { expected } = this.#incoming
+    if (this.#isBeginning) return
     if (this.#resendAskedFor === expected && Math.abs(now - this.#resendAskedAt) < LIMITS.resendSpacing) return
     this.#resendAskedFor = expected
     this.#resendAskedAt = now
@@ -618,6 +626,7 @@ export class Session {
   }
 
   #pump(): void {
+    if (this.#isBeginning) return
     const channel = this.#current
     while (channel?.hasRoom && !isOver(this.#state)) {
       const batch = this.#outgoing.take()

@@ -10,6 +10,8 @@ export interface StoredSession {
   readonly peer: PeerId
   /** UUIDv4 text; '' before the first handshake. */
   readonly id: string
+  /** Whether the other side is known to have it, too; until then a handshake may give it another id. */
+  readonly shared: boolean
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly activeAt: number
