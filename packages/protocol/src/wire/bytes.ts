@@ -8,6 +8,11 @@ export function utf8(text: string): Bytes {
   return encoder.encode(text)
 }
 
+/** Half a surrogate pair has no UTF-8: it would arrive as another text. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}
+
 /** @throws TypeError where `bytes` is not well-formed UTF-8 */
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes)

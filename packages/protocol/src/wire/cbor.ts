@@ -3,18 +3,20 @@ import { type DecodeOptions, decode, type EncodeOptions, encode, rfc8949EncodeOp
 import * as v from 'valibot'
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
-import { type Bytes, equalBytes } from './bytes.ts'
+import { type Bytes, equalBytes, isWellFormed } from './bytes.ts'
 
 type TypeEncoder = NonNullable<EncodeOptions['typeEncoders']>[string]
 
 /** Each refuses what decodeCbor() would refuse at the other side, and leaves the rest to the encoder. */
-const refusing: Record<'undefined' | 'bigint' | 'Map' | 'number' | 'Array' | 'Object', TypeEncoder> = {
-  undefined: () => refuse('undefined'),
+const refusing: Record<'undefined' | 'bigint' | 'Map' | 'string' | 'number' | 'Array' | 'Object', TypeEncoder> = {
+  undefined: () => refuse('an array with an empty place'),
   bigint: () => refuse('a BigInt'),
   Map: () => refuse('a Map'),
   number: (value: number) => (Number.isFinite(value) ? null : refuse(String(value))),
+  string: (value: string) => (isWellFormed(value) ? null : refuse('half a surrogate pair')),
   Array: refuseDeep,
-  Object: refuseDeep,
+  // What is no plain object keeps what it holds elsewhere (a Blob, a Promise), and would arrive empty.
+  Object: (value: object, ...rest) => (isPlain(value) ? refuseDeep(value, ...rest) : refuse('an object of a class')),
 }
 
 const encodeOptions: EncodeOptions = {
@@ -35,14 +37,14 @@ const decodeOptions: DecodeOptions = {
 
 /**
  * @throws TsunagiError INVALID_FORMAT where `value` holds what CBOR here cannot carry (functions, symbols, cycles,
- * NaN, infinities, BigInts, Maps, undefined in an array), or nests deeper than PROTOCOL.maxDepth
+ * NaN, infinities, BigInts, Maps, objects of a class, half surrogate pairs, undefined in an array), or nests deeper than PROTOCOL.maxDepth
  */
 export function encodeCbor(value: unknown): Bytes {
   let encoded: Bytes
   try {
     encoded = encode(value, encodeOptions) as Bytes
   } catch (cause) {
-    throw new TsunagiError('INVALID_FORMAT', `This value cannot be sent: ${reason(cause)}`, { cause })
+    throw new TsunagiError('INVALID_FORMAT', `This value cannot be sent: ${reason(cause)}.`, { cause })
   }
   return encoded
 }
@@ -55,7 +57,7 @@ export function decodeCbor(bytes: Uint8Array): unknown {
     if (!equalBytes(encode(value, encodeOptions), bytes)) throw new Error('not in deterministic form')
     return value
   } catch (cause) {
-    throw new TsunagiError('INVALID_FORMAT', `Bytes are not valid CBOR: ${reason(cause)}`, { cause })
+    throw new TsunagiError('INVALID_FORMAT', `Bytes are not valid CBOR: ${reason(cause)}.`, { cause })
   }
 }
 
@@ -73,7 +75,7 @@ export function parseAs<S extends v.GenericSchema>(schema: S, value: unknown, wh
   const missing = issue.received === 'undefined'
   throw new TsunagiError(
     missing ? 'MISSING_FIELDS' : 'INVALID_FORMAT',
-    `${what}: ${field} ${missing ? 'is missing' : `is not valid (${issue.message})`}`,
+    `${what}: ${field} ${missing ? 'is missing' : `is not valid (${issue.message})`}.`,
   )
 }
 
@@ -94,8 +96,20 @@ function refuseDeep(
   return null
 }
 
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Also the Object of another frame or worker.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** A getter or proxy inside the value may throw anything, also what cannot be read itself. */
 function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  try {
+    if (cause instanceof Error) return String(cause.message)
+  } catch {
+    // Then it has nothing to say.
+  }
+  return 'reading it failed'
 }
 
 /** Counts how deep the arrays and maps under way are nested, before anything recurses into them. */
