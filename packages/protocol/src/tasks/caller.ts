@@ -1,5 +1,5 @@
 /** Our work at other peers (SPEC §8): hands tasks over and settles each exactly once. */
-import type { DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
+import type { AbortSignal, DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
 import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { PRIORITIES, type SessionPayload, type TaskRejectReason } from '../messages.ts'
@@ -35,7 +35,7 @@ interface OutgoingTask {
   /** The id as text. */
   readonly key: string
   readonly id: Bytes
-  readonly onProgress: DelegateOptions['onProgress']
+  onProgress: DelegateOptions['onProgress']
   readonly fulfil: (output: unknown) => void
   readonly reject: (error: TsunagiError) => void
   /** Whether the executor has taken it. */
@@ -100,7 +100,7 @@ export class TaskCaller {
       info: {
         id: uuidText(id),
         direction: 'out',
-        capability: typeof capability === 'string' ? capability : '',
+        capability: isName(capability) ? capability : '',
         peer: '',
         state: 'submitted',
         priority: 'normal',
@@ -113,7 +113,7 @@ export class TaskCaller {
       },
       key: uuidText(id),
       id,
-      onProgress: options?.onProgress,
+      onProgress: undefined,
       fulfil,
       reject,
       accepted: false,
@@ -122,7 +122,7 @@ export class TaskCaller {
     try {
       this.#submit(task, choosePeer, capability, input, options)
     } catch (cause) {
-      this.#settle(task, 'fail', toTsunagiError(cause, 'INVALID_ARGUMENT', 'The task could not be handed over.'))
+      this.#settle(task, 'fail', toTsunagiError(cause, 'INVALID_ARGUMENT', UNREADABLE))
     }
     return {
       id: task.key,
@@ -199,19 +199,18 @@ export class TaskCaller {
   #submit(
     task: OutgoingTask,
     choosePeer: () => PeerId,
-    capability: unknown,
+    capability: string,
     input: unknown,
     options: DelegateOptions,
   ): void {
     if (this.#closed) throw closed()
-    checkArguments(capability, options)
+    const { deadline, priority, signal, onProgress } = checkArguments(capability, options)
     if (this.#ledger.size >= LIMITS.maxDelegatedTasks) {
       throw new TsunagiError(
         'QUEUE_FULL',
         `${LIMITS.maxDelegatedTasks} tasks are under way; wait until some have ended.`,
       )
     }
-    const { deadline = LIMITS.defaultDeadline, priority = 'normal', signal } = options
     const peer = choosePeer()
     const payload = asItArrives(
       { task_id: task.id, capability, input: input ?? null, deadline, priority },
@@ -219,14 +218,15 @@ export class TaskCaller {
       'INVALID_ARGUMENT',
     )
     task.info = { ...task.info, peer, priority, deadlineAt: task.info.createdAt + deadline }
+    task.onProgress = onProgress
     if (signal?.aborted) {
       this.#settle(task, 'cancel', canceled())
       return
     }
-    const abort = () => this.#abandon(task, 'cancel', canceled())
-    signal?.addEventListener('abort', abort)
+    this.#ledger.add(task)
+    // A listener may have closed this peer at that snapshot.
+    if (isTerminal(task.info.state)) return
     task.release.push(
-      () => signal?.removeEventListener('abort', abort),
       this.#clock.after(deadline, () =>
         this.#abandon(
           task,
@@ -237,8 +237,8 @@ export class TaskCaller {
         ),
       ),
     )
-    this.#ledger.add(task)
-    // A listener may have closed this peer at that snapshot.
+    if (signal !== undefined) this.#follow(task, signal)
+    // What is no host's own signal may abort while it takes a listener.
     if (isTerminal(task.info.state)) return
     this.#send(peer, 'task_delegate', payload).then(
       () => this.#awaitAnswer(task),
@@ -248,6 +248,19 @@ export class TaskCaller {
         else this.#settle(task, 'fail', error)
       },
     )
+  }
+
+  #follow(task: OutgoingTask, signal: AbortSignal): void {
+    const abort = () => this.#abandon(task, 'cancel', canceled())
+    task.release.push(() => {
+      try {
+        signal.removeEventListener('abort', abort)
+      } catch (cause) {
+        // Not the host's own signal; the task ends all the same.
+        this.#onError(new TsunagiError('LISTENER_FAILED', 'A signal of delegate() threw an error.', { cause }))
+      }
+    })
+    signal.addEventListener('abort', abort)
   }
 
   /** The time runs from the acknowledgement of the task: a large input may need longer than an answer. */
@@ -293,23 +306,34 @@ export class TaskCaller {
   }
 }
 
-function checkArguments(capability: unknown, options: DelegateOptions): asserts capability is string {
+const UNREADABLE = 'The task cannot be handed over: what was given to delegate() cannot be read.'
+
+function isName(capability: unknown): capability is string {
+  return typeof capability === 'string' && capability !== '' && capability.length <= PROTOCOL.maxCapabilityName
+}
+
+/** The options with their defaults, each read once. */
+function checkArguments(capability: unknown, options: DelegateOptions) {
   const wrong = (message: string) => new TsunagiError('INVALID_ARGUMENT', message)
-  if (typeof capability !== 'string' || capability === '' || capability.length > PROTOCOL.maxCapabilityName) {
+  if (!isName(capability)) {
     throw wrong(`delegate() takes the name of a capability, a text of 1 to ${PROTOCOL.maxCapabilityName} characters.`)
   }
   if (typeof options !== 'object' || options === null) {
     throw wrong('The options of delegate() are an object, such as { deadline: 5000 }.')
   }
-  const { deadline = 1, priority = 'normal', signal, onProgress } = options
+  const { deadline = LIMITS.defaultDeadline, priority = 'normal', signal, onProgress } = options
   if (!Number.isInteger(deadline) || deadline < 1 || deadline > LIMITS.maxDeadline) {
     throw wrong(`The deadline is a whole number of milliseconds, 1 to ${LIMITS.maxDeadline}.`)
   }
   if (!PRIORITIES.includes(priority)) throw wrong(`The priority is one of ${PRIORITIES.join(', ')}.`)
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+  if (
+    signal !== undefined &&
+    (typeof signal?.addEventListener !== 'function' || typeof signal.removeEventListener !== 'function')
+  ) {
     throw wrong('The signal is an AbortSignal, taken from an AbortController.')
   }
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw wrong('onProgress is a function.')
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw wrong('The option onProgress is a function.')
+  return { deadline, priority, signal, onProgress }
 }
 
 function canceled(): TsunagiError {

@@ -1,6 +1,6 @@
 /** What this peer offers to others (SPEC §8): descriptions to announce, handlers to run, schemas to check by. */
 import type { Capability, TaskHandler } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { type CapabilityDescription, capabilityDescription } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
@@ -75,8 +75,7 @@ function offeredOf(capability: Capability, handler: TaskHandler): OfferedCapabil
   if (typeof capability !== 'object' || capability === null) {
     throw refused('provide() takes a capability, such as { name: "text.count", version: "1.0" }, and its handler.')
   }
-  const { concurrency = LIMITS.maxRunningTasks, ...description } = capability
-  const parsed = announcedForm(description)
+  const { concurrency = LIMITS.maxRunningTasks, ...parsed } = announcedForm(capability)
   const { name } = parsed
   if (typeof handler !== 'function') throw refused(`The handler of ${name} must be a function.`)
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > LIMITS.maxConcurrency) {
@@ -91,14 +90,17 @@ function offeredOf(capability: Capability, handler: TaskHandler): OfferedCapabil
   }
 }
 
-/** A copy as others will read it, in the nesting of the message that carries it. */
-function announcedForm(description: unknown): CapabilityDescription {
+/** A copy as others will read it, in the nesting of the message that carries it; `concurrency` is not for them. */
+function announcedForm(capability: Capability): Capability {
   try {
+    const { concurrency, ...description } = capability
     const parsed = parseAs(capabilityDescription, description, 'The capability')
     const what = `The capability ${parsed.name}`
-    return asItArrives({ capabilities: [parsed] }, what, 'INVALID_ARGUMENT').capabilities[0] as CapabilityDescription
+    const [announced] = asItArrives({ capabilities: [parsed] }, what, 'INVALID_ARGUMENT').capabilities
+    return { ...(announced as CapabilityDescription), ...(concurrency !== undefined && { concurrency }) }
   } catch (cause) {
-    throw refused((cause as TsunagiError).message, cause)
+    const why = 'The capability cannot be read; give a plain object.'
+    throw refused(toTsunagiError(cause, 'INVALID_ARGUMENT', why).message, cause)
   }
 }
 

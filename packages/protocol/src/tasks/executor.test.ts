@@ -135,7 +135,7 @@ describe('a task', () => {
       () => {
         throw 'a secret'
       },
-      'The handler failed.',
+      'The handler of the task failed.',
     ],
     [
       'throws a sentence without end',

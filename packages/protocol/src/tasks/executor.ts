@@ -214,8 +214,7 @@ export class TaskExecutor {
       const output: unknown = await task.offered.handler(task.input, this.#contextOf(task))
       finish = () => this.#deliver(task, output)
     } catch (error) {
-      const message = error instanceof Error && error.message !== '' ? error.message : 'The handler failed.'
-      finish = () => this.#end(task, 'fail', 'TASK_FAILED', message)
+      finish = () => this.#end(task, 'fail', 'TASK_FAILED', messageOf(error))
     }
     this.#running.delete(task)
     this.#meanDuration += (this.#clock.now() - startedAt - this.#meanDuration) / 8
@@ -314,6 +313,16 @@ export class TaskExecutor {
 
 function keyOf(caller: PeerId, taskId: Uint8Array): string {
   return `${caller} ${uuidText(taskId)}`
+}
+
+/** A handler may throw anything, also what cannot be read. */
+function messageOf(error: unknown): string {
+  try {
+    if (error instanceof Error && typeof error.message === 'string' && error.message !== '') return error.message
+  } catch {
+    // Then it has nothing to say.
+  }
+  return 'The handler of the task failed.'
 }
 
 /** @throws TsunagiError TASK_OUTPUT_INVALID, MESSAGE_TOO_LARGE */

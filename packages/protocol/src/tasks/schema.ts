@@ -30,7 +30,10 @@ const text = v.optional(v.string())
 const pattern = v.pipe(v.string(), v.check(isPattern, 'is no regular expression'))
 const names = v.array(v.string())
 const unsupported = (why: string) => v.optional(v.never(why))
-const subschema: v.GenericSchema = v.lazy((input) => (typeof input === 'boolean' ? v.boolean() : keywords))
+const subschema: v.GenericSchema = v.lazy((input) => {
+  if (typeof input === 'boolean') return v.boolean()
+  return Array.isArray(input) ? v.never('is a list; prefixItems takes one') : keywords
+})
 const subschemas = v.optional(v.pipe(v.array(subschema), v.minLength(1)))
 const subschemaMap = v.optional(v.record(v.string(), subschema))
 
