@@ -14,7 +14,7 @@ import type {
   TaskHandler,
   TaskInfo,
 } from './api.ts'
-import { isTsunagiError, TsunagiError, toTsunagiError } from './errors.ts'
+import { TsunagiError, toTsunagiError } from './errors.ts'
 import type { Channel } from './handshake/channel.ts'
 import { HandshakeManager } from './handshake/handshake-manager.ts'
 import type { OpenFrameTrace } from './handshake/host.ts'
@@ -24,7 +24,7 @@ import type { CapabilityDescription, SessionPayload, SessionType } from './messa
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
-import { checkSend } from './peers/options.ts'
+import { checkListener, checkSend } from './peers/options.ts'
 import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
 import type { DurableState, SessionTrace } from './session/session.ts'
@@ -240,7 +240,7 @@ export class PeerService implements Peer {
       this.#connector.wanted(remote)
       return asDelivery(id, accepted, delivered)
     } catch (cause) {
-      const refused = Promise.reject(publicError(cause))
+      const refused: Promise<void> = Promise.reject(publicError(cause))
       return asDelivery('', refused, refused)
     }
   }
@@ -250,8 +250,7 @@ export class PeerService implements Peer {
   }
 
   on<E extends keyof PeerEvents>(event: E, listener: (detail: PeerEvents[E]) => void): () => void {
-    if (typeof listener !== 'function')
-      throw new TsunagiError('INVALID_ARGUMENT', 'on() takes an event and a function.')
+    checkListener(event, listener)
     const remove = this.#events.on(event, listener)
     if (event === 'message') this.#inbox.flush()
     return remove
@@ -279,8 +278,14 @@ export class PeerService implements Peer {
   /** @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `id` is no peer id, UNKNOWN_PEER where nobody of it is here */
   #find(id: PeerId): RemotePeer {
     if (this.#closing !== undefined) throw closed()
-    const key = publicKeyOf(id)
-    const remote = this.#remotes.get(peerIdOf(key))
+    const known = peerIdOf(publicKeyOf(id))
+    if (known === this.id) {
+      throw new TsunagiError(
+        'INVALID_ARGUMENT',
+        'That is the id of this peer itself, which has no session with itself.',
+      )
+    }
+    const remote = this.#remotes.get(known)
     if (remote !== undefined && this.#isPresent(remote)) return remote
     throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
   }
@@ -298,7 +303,7 @@ export class PeerService implements Peer {
     try {
       await remote.session.send(type, payload)
     } catch (cause) {
-      const error = toTsunagiError(cause, 'LINK_LOST', 'The message could not be delivered.')
+      const error = publicError(cause)
       remote.counters.failed(error, this.#clock.now())
       throw error
     }
@@ -534,21 +539,19 @@ function closed(): TsunagiError {
 }
 
 function asDelivery(id: string, accepted: Promise<void>, delivered: Promise<void>): Delivery {
-  // Nobody has to await both.
+  const delivery = delivered.catch((cause: unknown) => {
+    throw publicError(cause)
+  })
+  // Nobody has to await `accepted`; and who awaits no more than that of a durable message hears the rest by `delivery`.
   accepted.catch(() => undefined)
-  return Object.assign(
-    delivered.catch((cause: unknown) => {
-      throw publicError(cause)
-    }),
-    { id, accepted },
-  )
+  if (id !== '') delivery.catch(() => undefined)
+  return Object.assign(delivery, { id, accepted })
 }
 
-/** What the wire calls a malformed value is a wrong argument to who gave it. */
-function publicError(cause: unknown): unknown {
-  return isTsunagiError(cause, 'INVALID_FORMAT')
-    ? new TsunagiError('INVALID_ARGUMENT', cause.message, { cause })
-    : cause
+/** What the wire calls a malformed value is a wrong argument to who gave it, and so is one that throws when it is read. */
+function publicError(cause: unknown): TsunagiError {
+  const error = toTsunagiError(cause, 'INVALID_FORMAT', 'What was given to send() cannot be read; give plain values.')
+  return error.code === 'INVALID_FORMAT' ? new TsunagiError('INVALID_ARGUMENT', error.message, { cause }) : error
 }
 
 function deliveryInfo(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): DeliveryInfo {

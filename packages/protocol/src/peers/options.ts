@@ -1,7 +1,8 @@
 /** What createPeer() and the calls of a peer are given by a page, checked at the door. */
-import type { PeerOptions, SendOptions } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
+import type { PeerEvents, PeerOptions, SendOptions } from '../api.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
+import { isWellFormed } from '../wire/bytes.ts'
 
 /** The options with their defaults. @throws TsunagiError INVALID_ARGUMENT */
 export function checkPeerOptions(
@@ -10,7 +11,7 @@ export function checkPeerOptions(
   if (typeof options !== 'object' || options === null) {
     throw wrong('createPeer() takes an object, such as { signaling: "wss://mesh.example/signaling", mesh: "team" }.')
   }
-  const { signaling, mesh, secret, name = '' } = options
+  const { signaling, mesh, secret, name = '' } = read(options)
   checkUrl(signaling)
   checkText('mesh', mesh, 1, PROTOCOL.maxMeshName)
   checkText('name', name, 0, PROTOCOL.maxName)
@@ -19,7 +20,7 @@ export function checkPeerOptions(
   return { signaling, mesh, name, secret }
 }
 
-/** @throws TsunagiError INVALID_ARGUMENT */
+/** @throws TsunagiError INVALID_ARGUMENT, and what reading `options` throws */
 export function checkSend(data: unknown, options: SendOptions): void {
   if (data === undefined) throw wrong('send() needs something to send; null is a value.')
   if (typeof options !== 'object' || options === null || !['undefined', 'boolean'].includes(typeof options.durable)) {
@@ -27,19 +28,50 @@ export function checkSend(data: unknown, options: SendOptions): void {
   }
 }
 
+/** Every event, since an object's own keys alone tell a known name from a misspelt one. */
+const EVENTS: Record<keyof PeerEvents, true> = {
+  message: true,
+  delivery: true,
+  peer: true,
+  peerleft: true,
+  task: true,
+  status: true,
+  error: true,
+  trace: true,
+}
+
+/** @throws TsunagiError INVALID_ARGUMENT */
+export function checkListener(event: unknown, listener: unknown): void {
+  if (typeof event === 'string' && Object.hasOwn(EVENTS, event) && typeof listener === 'function') return
+  throw wrong(`on() takes one of ${Object.keys(EVENTS).join(', ')}, and a function.`)
+}
+
+/** A copy, so that what is checked is what is used. */
+function read(options: PeerOptions): PeerOptions {
+  try {
+    const { signaling, mesh, secret, name } = options
+    return { signaling, mesh, ...(secret !== undefined && { secret }), ...(name !== undefined && { name }) }
+  } catch (cause) {
+    throw toTsunagiError(cause, 'INVALID_ARGUMENT', 'The options of createPeer() cannot be read; give a plain object.')
+  }
+}
+
 function checkUrl(url: unknown): void {
-  if (typeof url === 'string' && /^wss?:\/\/[^/]/.test(url) && !url.includes('#')) return
+  if (typeof url === 'string' && /^wss?:\/\/[^/]/.test(url) && !url.includes('#') && isUrl(url)) return
   throw wrong('The option signaling is the address of a signaling server, such as "wss://mesh.example/signaling".')
+}
+
+function isUrl(text: string): boolean {
+  try {
+    return new URL(text).host !== ''
+  } catch {
+    return false
+  }
 }
 
 function checkText(option: string, text: unknown, least: number, most: number): void {
   if (typeof text === 'string' && text.length >= least && text.length <= most && isWellFormed(text)) return
   throw wrong(`The option ${option} is a text of ${least} to ${most} characters.`)
-}
-
-/** Half a surrogate pair has no UTF-8, so the other side would read another text. */
-function isWellFormed(text: string): boolean {
-  return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)
 }
 
 function wrong(message: string): TsunagiError {
