@@ -63,7 +63,7 @@ function checkUrl(url: unknown): void {
 
 function isUrl(text: string): boolean {
   try {
-    return new URL(text).host !== ''
+    return Boolean(new URL(text))
   } catch {
     return false
   }
