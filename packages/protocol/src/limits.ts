@@ -162,12 +162,38 @@ export const LIMITS = {
   signalingProbe: 5_000,
   /** A socket that lived this long after its welcome was a good one: the next back-off begins anew. */
   signalingStable: 5_000,
-  /** Members remembered: all of a mesh as large as the server's own limit, and no more however many a server invents. */
+  /** What a server asks a peer to wait before it comes back counts up to this: one that lies keeps nobody away for long. */
+  longestComeBack: 60_000,
+  /** An answer to `discover` must come within this time; and so many may be waited for. */
+  discoverTimeout: 10_000,
+  maxDiscoveries: 64,
+  /** Members remembered: a server tells of fewer in a large mesh, and no more count however many one invents. */
   maxMembers: 1_024,
   /** Bytes from the server that may wait to be verified: a welcome, and relayed offers of a few hundred peers. */
   maxSignalingBacklog: 1 * MiB,
   /** Bytes towards the server that may wait before relay() answers QUEUE_FULL: offers to every peer a tab can meet at once. */
   maxSignalingQueue: 1 * MiB,
+  /** Messages and bytes to the server, per second and in a burst: four fifths of what it grants a connection, for pings count too. */
+  relayMessageRate: 80,
+  relayMessageBurst: 320,
+  relayByteRate: 400 * KiB,
+  relayByteBurst: 1_600 * KiB,
+  /** With more than this in the socket's buffer nothing is added; then it is looked at again after so long. */
+  relaySocketMark: 128 * KiB,
+  relaySocketPoll: 20,
+  /** Bytes on their way over one relay link: what a slow reader leaves waiting in the server, which cuts it off at 1 MiB. */
+  relayWindow: 256 * KiB,
+  /** Frames of one relay link that may wait here; a session stops long before. */
+  maxRelayBuffer: 8 * MiB,
+  /** Frames for relay links that are no more, answered per second and in a burst. */
+  relayGoneRate: 1,
+  relayGoneBurst: 10,
+  /** Without a direct link after this long a relayed one is opened: most direct links are up in a second. */
+  relayAfter: 2_000,
+  /** A relayed session tries for a direct link after this long, four times as long after each failure, and at most the last: each
+   * try is one of about 500 peer connections in a tab's life. */
+  upgradeFirst: 2_000,
+  upgradeMost: 600_000,
   /** The same complaint is told once in this time, and so many different ones: who causes them must not flood the listener. */
   complaintSpacing: 60_000,
   maxComplaints: 64,

@@ -2,12 +2,12 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/index.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
-import { SIGNALING_CLOSE } from '../messages.ts'
+import { OPEN_TYPES, SIGNALING_CLOSE } from '../messages.ts'
 import type { CryptoProvider } from '../ports.ts'
-import { type Bytes, utf8 } from '../wire/bytes.ts'
+import { type Bytes, concat, utf8 } from '../wire/bytes.ts'
 import { Member, PeerUnderTest } from './mesh-peer.fixture.ts'
 import { deriveMesh, type MeshKeys, RELAY_OVERHEAD, signalingProof } from './messages.ts'
-import { LONGEST_PRESENCE, openPresence } from './presence.ts'
+import { introduce, LONGEST_PRESENCE, openPresence, readIntroduction } from './presence.ts'
 import { ScriptedServer } from './scripted-server.fixture.ts'
 
 const crypto = createWebCryptoProvider()
@@ -171,7 +171,7 @@ describe('relay', () => {
   })
 
   test('keeps the order of the calls', async () => {
-    const frames = Array.from({ length: 20 }, (_, i) => new Uint8Array(i % 2 ? 10 : 30_000).fill(i))
+    const frames = Array.from({ length: 20 }, (_, i) => new Uint8Array(i % 2 ? 10 : 30_000).fill(100 + i))
     await Promise.all(frames.map((frame) => peer.client.relay(other.publicKey, frame)))
     for (const frame of frames) {
       const { payload } = await server.socket.next('relay')
@@ -217,6 +217,16 @@ describe('relay', () => {
     expect(server.socket.count('relay')).toBe(0)
   })
 
+  test('slows down where the server says that it was too fast', async () => {
+    server.socket.tell({ type: 'error', payload: { code: 'RATE_LIMITED', message: 'too fast' } })
+    await peer.until('error')
+    const timers = clock.pending
+    const sent = peer.client.relay(other.publicKey, utf8('x'))
+    expect(clock.pending).toBe(timers + 1)
+    clock.advance(1_000)
+    await sent
+  })
+
   test('that the server cannot deliver is told, and the peer is no member until it joins again', async () => {
     const payload = { code: 'UNKNOWN_PEER', message: 'gone', public_key: other.publicKey } as const
     server.socket.tell({ type: 'error', payload })
@@ -225,6 +235,74 @@ describe('relay', () => {
     server.socket.joined(await record())
     await peer.until('joined')
     expect(peer.client.hasMember(other.publicKey)).toBe(true)
+  })
+})
+
+describe('a handshake', () => {
+  const handshake = concat(Uint8Array.of(OPEN_TYPES.handshake), utf8('…'))
+  const introduced = async (record: Bytes, from = other) => {
+    const sealed = await from.seal(peer.publicKey, peer.introductionKey, introduce(record, handshake))
+    server.socket.relay(from.publicKey, sealed)
+  }
+
+  test('takes our record along, so that one who was not told of us can answer', async () => {
+    await server.admit({ members: [await record()] })
+    await peer.until('present')
+    await peer.client.relay(other.publicKey, handshake)
+    const { payload } = await server.socket.next('relay')
+    const { record: ours, rest } = readIntroduction(await other.open(peer.publicKey, payload)) ?? {}
+    expect(rest).toEqual(handshake)
+    expect(await openPresence(crypto, ours ?? new Uint8Array(), mesh.meshId, server.now())).toMatchObject({
+      publicKey: peer.publicKey,
+      introductionKey: peer.introductionKey,
+    })
+  })
+
+  test('of a member that the welcome did not name makes it known before it is told', async () => {
+    await server.admit({ members: [], total: 100 })
+    await introduced(await record())
+    await peer.until('frame')
+    expect(peer.news).toEqual([
+      { what: 'joined', peer: hexOf(other.publicKey) },
+      { what: 'frame', peer: hexOf(other.publicKey), frame: hexOf(handshake) },
+    ])
+    await peer.client.relay(other.publicKey, utf8('an answer'))
+    const { payload } = await server.socket.next('relay')
+    expect(await other.open(peer.publicKey, payload)).toEqual(utf8('an answer'))
+  })
+
+  test('of a member that is known is told, and its record is not looked at again', async () => {
+    await server.admit({ members: [await record()] })
+    await peer.until('present')
+    await introduced(utf8('no record'))
+    await peer.until('frame')
+    expect(peer.all('joined')).toEqual([])
+    expect(peer.client.refused.records).toBe(0)
+  })
+
+  test('with a record that is no record, another’s, or of another mesh makes nobody known', async () => {
+    const third = await Member.create(crypto, mesh)
+    const elsewhere = await deriveMesh(crypto, 'cellar', undefined)
+    await server.admit({ members: [], total: 100 })
+    await introduced(utf8('no record'))
+    await introduced(await record(third))
+    await introduced(await other.record(server.now(), undefined, elsewhere.meshId))
+    await peer.until('frame', 3)
+    expect(peer.all('joined')).toEqual([])
+    expect(peer.client.refused.records).toBe(3)
+    expect([other, third].map(({ publicKey }) => peer.client.hasMember(publicKey))).toEqual([false, false])
+  })
+
+  test('cut within its record is dropped and counted', async () => {
+    await server.admit()
+    const whole = introduce(await record(), handshake)
+    for (const length of [1, 2, 3, 100, whole.length - handshake.length]) {
+      const sealed = await other.seal(peer.publicKey, peer.introductionKey, whole.slice(0, length))
+      server.socket.relay(other.publicKey, sealed)
+    }
+    await peer.catchUp()
+    expect(peer.all('frame')).toEqual([])
+    expect(peer.client.refused.frames).toBe(5)
   })
 })
 

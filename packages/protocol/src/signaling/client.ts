@@ -3,15 +3,19 @@ import type { PeerStatus } from '../api.ts'
 import { isTsunagiError, TsunagiError } from '../errors.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import { type IceServer, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
+import { type IceServer, RELAYED_TYPES, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
 import type { Clock, CryptoProvider, IntroductionKey, OpenSocket, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
+import { openFrameType } from '../wire/open-frame.ts'
 import { Backoff } from './backoff.ts'
+import { comeBackDelay } from './close-reason.ts'
 import { Complaints } from './complaints.ts'
 import { Connection } from './connection.ts'
+import { Discoveries } from './discoveries.ts'
 import { Members } from './members.ts'
 import { type MeshKeys, RELAY_OVERHEAD, relayInfo, signalingProof } from './messages.ts'
-import { LONGEST_PRESENCE, openPresence, type Presence, sealPresence } from './presence.ts'
+import { Outbox, type OutboxLane } from './outbox.ts'
+import { introduce, LONGEST_PRESENCE, openPresence, type Presence, readIntroduction, sealPresence } from './presence.ts'
 
 /** What others seal to, and until when. */
 export interface IntroductionKeys {
@@ -43,7 +47,7 @@ export interface SignalingClientOptions {
   /** The server says that a member left: only a hint, which nobody signed. */
   readonly onLeft: (publicKey: Bytes) => void
   /**
-   * A frame that was sealed to us in the name of `claimedSender`. Who sealed it, only the frame's own signature tells, and
+   * A frame, open or of a relay link, that was sealed to us in the name of `claimedSender`. Who sealed it, only the frame's own signature tells, and
    * the server may bring it again: freshness is the handshake's to check.
    */
   readonly onFrame: (frame: Bytes, claimedSender: Bytes) => void
@@ -85,16 +89,19 @@ export class SignalingClient {
   readonly #members = new Members()
   readonly #backoff: Backoff
   readonly #complaints: Complaints
+  readonly #discoveries: Discoveries
+  readonly #outbox: Outbox
   readonly #refused = { messages: 0, records: 0, frames: 0 }
   #status: PeerStatus = 'connecting'
   #connection: Connection | undefined
   #cancelRetry: (() => void) | undefined
   #cancelRenewal: (() => void) | undefined
   #introduction: IntroductionKeys | undefined
+  /** Our own record as the server has it, for those it does not tell of us. */
+  #record: Bytes = new Uint8Array()
   #clockOffset = 0
   #iceServers: readonly IceServer[] = []
-  #outbox: Promise<unknown> = Promise.resolve()
-  #outboxBytes = 0
+  #tags: Bytes[] = []
 
   /** @throws TypeError where `url` is no URL */
   constructor(options: SignalingClientOptions) {
@@ -103,6 +110,8 @@ export class SignalingClient {
     this.#origin = new URL(options.url).origin
     this.#backoff = new Backoff(options.crypto.randomBytes)
     this.#complaints = new Complaints(options.clock, options.onError)
+    this.#discoveries = new Discoveries(options.clock)
+    this.#outbox = new Outbox(options.clock, () => this.#connection?.bufferedAmount ?? 0)
   }
 
   get status(): PeerStatus {
@@ -118,7 +127,7 @@ export class SignalingClient {
     return this.#members.find(publicKey) !== undefined
   }
 
-  /** As the latest welcome gave them. */
+  /** As the server gave them last. */
   get iceServers(): readonly IceServer[] {
     return this.#iceServers
   }
@@ -155,35 +164,55 @@ export class SignalingClient {
     this.#setStatus('closed')
   }
 
+  /** Most bytes relay() takes of one frame; 0 where the server cannot be reached. */
+  get maxFrame(): number {
+    return this.#connection?.isOnline ? Math.max(0, this.#connection.maxMessage - RELAY_OVERHEAD) : 0
+  }
+
   /**
-   * Seals a frame to a member and hands it to the server, in the order of the calls; that it arrived, only an answer tells.
+   * Seals a frame to a member and hands it to the server, in the order of the calls for its lane; that it arrived, only an
+   * answer tells. A handshake takes our presence record along, so that who was not told of us can answer.
    * Rejects with UNKNOWN_PEER, SIGNALING_UNREACHABLE, QUEUE_FULL, MESSAGE_TOO_LARGE, or INVALID_FORMAT where the member's
    * introduction key is none.
    */
-  async relay(peer: Bytes, frame: Bytes): Promise<void> {
+  async relay(peer: Bytes, frame: Bytes, lane: OutboxLane = 'open'): Promise<void> {
     const connection = this.#connection
     if (!connection?.isOnline) throw unreachable()
     const presence = this.#members.find(peer)
     if (presence === undefined || presence.notAfter <= this.serverNow()) {
       throw new TsunagiError('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', { peer: peerIdOf(peer) })
     }
-    const size = RELAY_OVERHEAD + frame.length
+    const content = openFrameType(frame) === 'handshake' ? introduce(this.#record, frame) : frame
+    const size = RELAY_OVERHEAD + content.length
     if (size > connection.maxMessage) {
       throw new TsunagiError(
         'MESSAGE_TOO_LARGE',
-        `A relayed frame of ${frame.length} bytes is more than the server takes (${connection.maxMessage}).`,
+        `A relayed frame of ${content.length} bytes is more than the server takes (${connection.maxMessage}).`,
       )
     }
-    if (this.#outboxBytes + connection.bufferedAmount + size > LIMITS.maxSignalingQueue) {
+    // Links bound for themselves what waits.
+    if (lane === 'open' && this.#outbox.openBytes + connection.bufferedAmount + size > LIMITS.maxSignalingQueue) {
       throw new TsunagiError('QUEUE_FULL', 'Too much waits to leave for the signaling server.')
     }
-    this.#outboxBytes += size
-    const turn = this.#outbox.then(() => this.#sealAndSend(connection, presence, frame))
-    const done = () => {
-      this.#outboxBytes -= size
-    }
-    this.#outbox = turn.then(done, done)
-    return turn
+    return this.#outbox.add(lane, size, () => this.#sealAndSend(connection, presence, content))
+  }
+
+  /** By these tags (capabilityTag()) others find this peer from now on, also after it came back. At most PROTOCOL.maxCapabilities. */
+  announce(tags: readonly Bytes[]): void {
+    this.#tags = [...tags]
+    if (this.#connection?.isOnline) this.#connection.send({ type: 'announce', payload: { tags: this.#tags } })
+  }
+
+  /**
+   * Asks the server who announced a tag. Answers keys of members, some of them where there are many; each was told as a
+   * member. Rejects with SIGNALING_UNREACHABLE, or QUEUE_FULL where too many answers are waited for.
+   */
+  async discover(tag: Bytes): Promise<readonly Bytes[]> {
+    const connection = this.#connection
+    if (!connection?.isOnline) throw unreachable()
+    const found = this.#discoveries.wait(tag)
+    connection.send({ type: 'discover', payload: { tag } })
+    return found
   }
 
   async #sealAndSend(connection: Connection, { publicKey, introductionKey }: Presence, frame: Bytes): Promise<void> {
@@ -201,6 +230,10 @@ export class SignalingClient {
       welcome: (payload) => this.#welcome(connection, payload),
       presence: (payload) => this.#presence(connection, payload),
       relay: (sender, sealed) => this.#frame(connection, sender, sealed),
+      found: (payload) => this.#found(connection, payload),
+      iceServers: (payload) => {
+        this.#iceServers = payload.ice_servers
+      },
       error: (payload) => this.#serverError(payload),
       overflow: () => {
         this.#refused.frames++
@@ -211,7 +244,7 @@ export class SignalingClient {
         this.#refused.messages++
         this.#complaints.make('server', error)
       },
-      ended: (code) => this.#ended(connection, code),
+      ended: (code, reason) => this.#ended(connection, code, reason),
     })
     this.#connection = connection
     connection.open(this.#options.openSocket, this.#options.url)
@@ -227,6 +260,7 @@ export class SignalingClient {
       timestamp: this.serverNow(),
       notAfter: Math.min(notAfter + this.#clockOffset, this.serverNow() + LONGEST_PRESENCE),
     })
+    this.#record = presence
     const join = { origin: this.#origin, mesh_id: mesh.meshId, public_key: key.publicKey, presence }
     return { version: PROTOCOL.version, ...join, signature: await key.sign(signalingProof(challenge, join)) }
   }
@@ -234,6 +268,7 @@ export class SignalingClient {
   async #welcome(connection: Connection, welcome: SignalingPayload<'welcome'>): Promise<void> {
     this.#iceServers = welcome.ice_servers
     this.#renewInTime(connection)
+    if (this.#tags.length > 0) connection.send({ type: 'announce', payload: { tags: this.#tags } })
     this.#setStatus('online')
     const named: Bytes[] = []
     for (const record of welcome.members) {
@@ -256,8 +291,25 @@ export class SignalingClient {
     else await this.#meet(connection, presence.presence, 'joined')
   }
 
-  /** Verifies a record and tells of its peer. Answers its key where it is a member now. */
-  async #meet(connection: Connection, record: Bytes, how: 'present' | 'joined'): Promise<Bytes | undefined> {
+  async #found(connection: Connection, { tag, members }: SignalingPayload<'found'>): Promise<void> {
+    const found: Bytes[] = []
+    for (const record of members) {
+      const member = await this.#meet(connection, record, 'present')
+      if (member !== undefined) found.push(member)
+    }
+    if (!connection.hasEnded) this.#discoveries.found(tag, found)
+  }
+
+  /**
+   * Verifies a record and tells of its peer. Answers its key where it is a member now.
+   * @param owner whose record it has to be, where that is known
+   */
+  async #meet(
+    connection: Connection,
+    record: Bytes,
+    how: 'present' | 'joined',
+    owner?: Bytes,
+  ): Promise<Bytes | undefined> {
     const { crypto, key, mesh } = this.#options
     let presence: Presence
     try {
@@ -269,7 +321,8 @@ export class SignalingClient {
     }
     const { publicKey } = presence
     if (connection.hasEnded || equalBytes(publicKey, key.publicKey)) return undefined
-    if (!this.#members.join(presence)) {
+    const isForeign = owner !== undefined && !equalBytes(publicKey, owner)
+    if (isForeign || !this.#members.join(presence)) {
       this.#refused.records++
       return undefined
     }
@@ -289,11 +342,23 @@ export class SignalingClient {
     const claimedSender = sender.slice()
     const frame = await this.#open(relayInfo(mesh.meshId, claimedSender, key.publicKey), sealed)
     if (connection.hasEnded) return
+    if (frame?.[0] === RELAYED_TYPES.introduction) return this.#introduced(connection, frame, claimedSender)
     if (frame !== undefined) return onFrame(frame, claimedSender)
     this.#refused.frames++
     const peer = peerIdOf(claimedSender)
     const why = 'A relayed frame could not be opened: altered on its way, or sealed to a key this peer no longer has.'
     this.#complaints.make(peer, new TsunagiError('DECRYPTION_FAILED', why, { peer }))
+  }
+
+  /** A frame behind the record of its sender, whom the server may not have named to us. */
+  async #introduced(connection: Connection, frame: Bytes, claimedSender: Bytes): Promise<void> {
+    const { record, rest } = readIntroduction(frame) ?? {}
+    if (record === undefined || rest === undefined) {
+      this.#refused.frames++
+      return
+    }
+    if (!this.hasMember(claimedSender)) await this.#meet(connection, record, 'joined', claimedSender)
+    if (!connection.hasEnded) this.#options.onFrame(rest, claimedSender)
   }
 
   async #open(info: Bytes, sealed: Bytes): Promise<Bytes | undefined> {
@@ -313,6 +378,7 @@ export class SignalingClient {
       if (publicKey !== undefined && this.#members.leave(publicKey)) this.#options.onUnknownPeer(publicKey)
       return
     }
+    if (code === 'RATE_LIMITED') this.#outbox.slowDown()
     const why =
       code === 'RATE_LIMITED'
         ? 'The signaling server dropped messages of this peer: there were too many at once.'
@@ -321,7 +387,7 @@ export class SignalingClient {
     this.#complaints.make(code, new TsunagiError(code, why, { cause: message }))
   }
 
-  #ended(connection: Connection, code: number | undefined): void {
+  #ended(connection: Connection, code: number | undefined, reason: string): void {
     this.#stop()
     if (code !== undefined && code >= FIRST_GIVE_UP && code <= LAST_GIVE_UP) {
       const why = REFUSALS.get(code) ?? `The signaling server refused this peer (code ${code}).`
@@ -330,7 +396,7 @@ export class SignalingClient {
       return
     }
     if (connection.age >= LIMITS.signalingStable) this.#backoff.reset()
-    this.#cancelRetry = this.#clock.after(this.#backoff.next(), () => this.#connect())
+    this.#cancelRetry = this.#clock.after(comeBackDelay(reason) + this.#backoff.next(), () => this.#connect())
     this.#setStatus('offline')
   }
 
@@ -340,6 +406,8 @@ export class SignalingClient {
     this.#cancelRenewal?.()
     this.#connection?.close()
     this.#connection = undefined
+    this.#discoveries.end()
+    this.#outbox.clear(unreachable())
   }
 
   #setStatus(status: PeerStatus): void {

@@ -12,7 +12,7 @@ type State = 'opening' | 'joining' | 'online' | 'ended'
 const ACCEPTED: Record<State, readonly SignalingType[]> = {
   opening: ['challenge'],
   joining: ['welcome', 'error'],
-  online: ['presence', 'relay', 'error', 'pong'],
+  online: ['presence', 'relay', 'error', 'pong', 'found', 'ice_servers'],
   ended: [],
 }
 
@@ -23,13 +23,15 @@ export interface ConnectionEvents {
   welcome(payload: SignalingPayload<'welcome'>): Promise<void>
   presence(payload: SignalingPayload<'presence'>): Promise<void>
   relay(sender: Bytes, sealed: Bytes): Promise<void>
+  found(payload: SignalingPayload<'found'>): Promise<void>
+  iceServers(payload: SignalingPayload<'ice_servers'>): void
   error(payload: SignalingPayload<'error'>): void
   /** A relayed frame was dropped: more came than could be opened. */
   overflow(): void
   /** What the server sent could not be handled, so the connection ends. */
   refused(error: TsunagiError): void
   /** Once and last, unless close() was called. `code` is the server's close code, undefined where this side gave up. */
-  ended(code: number | undefined): void
+  ended(code: number | undefined, reason: string): void
 }
 
 export class Connection {
@@ -81,9 +83,9 @@ export class Connection {
       // The server speaks first.
       open: () => undefined,
       message: (data) => this.#receive(data),
-      close: (code) => {
+      close: (code, reason) => {
         this.#socketClosed = true
-        this.#inOrder(() => this.#end(code))
+        this.#inOrder(() => this.#end(code, reason))
       },
     })
   }
@@ -114,10 +116,10 @@ export class Connection {
     this.#socket?.close()
   }
 
-  #end(code?: number): void {
+  #end(code?: number, reason = ''): void {
     if (this.hasEnded) return
     this.close()
-    this.#events.ended(code)
+    this.#events.ended(code, reason)
   }
 
   #refuse(error: TsunagiError): void {
@@ -169,6 +171,10 @@ export class Connection {
         return this.#events.presence(message.payload)
       case 'relay':
         return this.#events.relay(message.publicKey, message.payload)
+      case 'found':
+        return this.#events.found(message.payload)
+      case 'ice_servers':
+        return this.#events.iceServers(message.payload)
       case 'error':
         return this.#events.error(message.payload)
       // That it was heard is all a pong says; what only peers send is refused above.

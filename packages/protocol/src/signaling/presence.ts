@@ -1,8 +1,9 @@
 /** Presence records: what a peer signs for its mesh, so that the others can seal to it whatever the server says (SPEC §10). */
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
+import { RELAYED_TYPES } from '../messages.ts'
 import type { CryptoProvider, SigningKey } from '../ports.ts'
-import { type Bytes, equalBytes } from '../wire/bytes.ts'
+import { type Bytes, concat, equalBytes } from '../wire/bytes.ts'
 import { openOpenFrame, sealOpenFrame } from '../wire/open-frame.ts'
 
 /** A presence record's `recipient_id`: it is for everybody in the mesh. */
@@ -68,4 +69,22 @@ export async function openPresence(
     timestamp,
     notAfter,
   }
+}
+
+const RECORD_AT = 3
+
+/** A frame behind its sender's record: `type(1) ‖ length(2) ‖ record ‖ frame` (SPEC §10). */
+export function introduce(record: Bytes, frame: Bytes): Bytes {
+  const head = new Uint8Array(RECORD_AT)
+  const view = new DataView(head.buffer)
+  view.setUint8(0, RELAYED_TYPES.introduction)
+  view.setUint16(1, record.length)
+  return concat(head, record, frame)
+}
+
+/** Splits what introduce() put together, nothing of it verified; undefined where it is cut short. */
+export function readIntroduction(bytes: Bytes): { readonly record: Bytes; readonly rest: Bytes } | undefined {
+  if (bytes.length < RECORD_AT) return undefined
+  const end = RECORD_AT + new DataView(bytes.buffer, bytes.byteOffset).getUint16(1)
+  return end < bytes.length ? { record: bytes.subarray(RECORD_AT, end), rest: bytes.subarray(end) } : undefined
 }
