@@ -83,8 +83,10 @@ test('storage cleared on one side: a new session, and what waits at the other re
   await forgetful.open()
   await forgetful.connected()
   const { id } = forgetful
-  await forgetful.close()
   expect(await here.send(id, 1)).toBe(true)
+  await here.settled(30_000)
+  await forgetful.close()
+  expect(await here.send(id, 2)).toBe(true)
 
   const page = await tests.openPage('links.html', elsewhere)
   await page.evaluate(forgetSessions)
@@ -92,7 +94,7 @@ test('storage cleared on one side: a new session, and what waits at the other re
   expect(forgetful.id, 'the identity was not cleared').toBe(id)
   await here.settled(30_000)
   expect(await here.evaluate(() => window.chaos.failures)).toEqual(['SESSION_NOT_FOUND'])
-  expect(await here.send(id, 2)).toBe(true)
+  expect(await here.send(id, 3)).toBe(true)
   await here.settled(30_000)
 })
 
