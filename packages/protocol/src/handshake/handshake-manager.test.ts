@@ -184,6 +184,16 @@ describe('where both start at once', () => {
     await nothingIsLeftBehind()
   })
 
+  test('the higher ends its own at once, not only when the other has succeeded', async () => {
+    lab.server = (mail) => mail.type === 'handshake' && lab.deliver(mail)
+    alice.manager.sendHandshake(bob.id, 'memory')
+    bob.manager.sendHandshake(alice.id, 'memory')
+    await lab.settle()
+    expect(lab.net.openAttempts).toBe(2)
+    await lab.waitForTimeouts()
+    await nothingIsLeftBehind()
+  })
+
   test('and the message of the lower is lost, both learn it by the time-out', async () => {
     lab.server = (mail) => {
       if (mail.from === bob) lab.deliver(mail)

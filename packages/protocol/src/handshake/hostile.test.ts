@@ -410,6 +410,8 @@ describe('what costs too much is refused before any signature is checked:', () =
       again.manager.close()
     }
     expect(connections).toBe(LIMITS.openHandshakeBurst)
+    // Of all that it began, the last is still half open at the other side.
+    expect(lab.net.openAttempts).toBe(1)
     expect(new Set(bob.refused)).toEqual(new Set(['RATE_LIMITED']))
     lab.clock.advance(1_000 / LIMITS.openHandshakeRate)
     lab.server = (mail) => lab.deliver(mail)
