@@ -1,6 +1,6 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
-/** `bytes` in binary units: 512 B, 1.5 KiB, 15.9 MiB. */
+/** `bytes` in binary units: 512 B, 1.5 KiB, 15.9 MiB. No line breaks between number and unit. */
 export function size(bytes: number): string {
   let unit = 0
   let value = bytes
@@ -9,7 +9,7 @@ export function size(bytes: number): string {
     value /= 1024
     unit++
   }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)}\u00a0${UNITS[unit]}`
 }
 
 /** A span of `milliseconds`: 0.4 ms, 12 ms, 1.4 s, 2 min 5 s, 1 h 0 min. */
@@ -27,6 +27,13 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 /** Time of day of `at`, milliseconds since 1970: 14:03:09. */
 export function timeOfDay(at: number): string {
   return clock.format(at)
+}
+
+const calendar = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+
+/** Day and time of `at`, milliseconds since 1970: 1 Jan 2030, 14:03. */
+export function dayAndTime(at: number): string {
+  return calendar.format(at)
 }
 
 /** Time of day to the millisecond: 14:03:09.042. */

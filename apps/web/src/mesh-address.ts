@@ -53,6 +53,11 @@ export function inviteLink(page: string, address: MeshAddress): string {
   return link.href
 }
 
+/** Opens a tab that joins as a peer of its own, in a process of its own. */
+export function openAnotherTab(address: MeshAddress): void {
+  window.open(inviteLink(location.href, address), '_blank', 'noopener')
+}
+
 /** A mesh nobody else can guess: the name tells meshes apart for people, the 128-bit secret keeps strangers out. */
 export function newMesh(): MeshAddress {
   const name = crypto.getRandomValues(new Uint8Array(3))

@@ -19,11 +19,11 @@ export interface MeshLayout {
   readonly nameLength: number
 }
 
-/** Six places around, opposite ones first, then the places between them, and between those. */
-const SIXTHS = [0, 3, 1, 4, 2, 5]
-const BETWEEN = [0, 1 / 12, 1 / 24, 3 / 24]
+/** Four places around, right and left first, then above and below; after those the places between them, and between these. */
+const QUARTERS = [0, 2, 3, 1]
+const BETWEEN = [0, 3 / 24, 1 / 24, 4 / 24, 2 / 24, 5 / 24]
 /** Peers that find room in the picture, also on a phone. All others stand in the list. */
-export const PICTURE_SLOTS = SIXTHS.length * BETWEEN.length
+export const PICTURE_SLOTS = QUARTERS.length * BETWEEN.length
 
 /**
  * Keeps each peer in its slot for as long as it is there, so that nobody moves because others come and go;
@@ -45,7 +45,7 @@ export function assignSlots(slots: ReadonlyMap<PeerId, number>, peers: readonly 
 
 /** Share of a turn at which a slot lies. */
 function turnOf(slot: number): number {
-  return (SIXTHS[slot % 6] ?? 0) / 6 + (BETWEEN[Math.floor(slot / 6)] ?? 0)
+  return (QUARTERS[slot % 4] ?? 0) / 4 + (BETWEEN[Math.floor(slot / 4)] ?? 0)
 }
 
 /**
@@ -54,8 +54,8 @@ function turnOf(slot: number): number {
  */
 export function layOut(slots: ReadonlyMap<PeerId, number>, { width, height }: Size, paired: boolean): MeshLayout {
   const highest = Math.max(0, ...slots.values())
-  const side = highest < 6 ? 40 : highest < 12 ? 32 : 24
-  const nameLength = highest < 6 ? Math.max(10, Math.min(20, Math.floor(width / 36))) : highest < 12 ? 9 : 0
+  const side = highest < 4 ? 48 : highest < 8 ? 40 : 24
+  const nameLength = highest < 4 ? Math.max(10, Math.min(20, Math.floor(width / 36))) : highest < 8 ? 9 : 0
   const wide = width >= height
   const radius = { x: Math.max(0, width / 2 - (width < 480 ? 40 : 72)), y: Math.max(0, height / 2 - 58) }
   const around = new Map(

@@ -20,6 +20,19 @@ export function healthOf(peer: PeerInfo): Shown {
   return HEALTH[peer.health]
 }
 
+/** What the frames to a peer pass on their way, as people would say it. */
+const LINK: Readonly<Record<string, string>> = {
+  webrtc: 'direct',
+  direct: 'direct',
+  turn: 'through a TURN server',
+  relay: 'through the server',
+}
+
+export function linkWord(peer: PeerInfo): string {
+  if (peer.link === undefined) return 'none'
+  return LINK[peer.link] ?? peer.link
+}
+
 export function sessionWord(peer: PeerInfo): string {
   if (peer.session === undefined) return 'none yet'
   return peer.session.state
@@ -33,6 +46,7 @@ export interface Line {
 
 export function lineOf(peer: PeerInfo): Line {
   if (peer.health === 'unreachable') return { pattern: 'dotted', text: 'unreachable' }
+  if (peer.health === 'idle') return { pattern: 'dashed', text: 'idle' }
   if (peer.session?.state !== 'established') return { pattern: 'dashed', text: 'connecting' }
   if (peer.health === 'degraded') return { pattern: 'long', text: 'degraded' }
   return { pattern: 'solid', text: peer.roundTrip === undefined ? 'connected' : span(peer.roundTrip) }

@@ -134,13 +134,19 @@ test('a task that was given to nobody is told as a problem; one in the list is t
   for (const { reject } of peer.settle) reject(new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers it.'))
   await settled()
   expect(store.notices).toMatchObject([
-    { subject: 'Handing over file.sha256', text: 'Nobody offers it.', code: 'UNKNOWN_CAPABILITY', times: 1 },
+    { subject: 'Handing over “SHA-256 of a file”', text: 'Nobody offers it.', code: 'UNKNOWN_CAPABILITY', times: 1 },
   ])
+})
+
+test('an attempt to connect that the peer repeats by itself is no problem for the person', async () => {
+  const { store, peer } = await joined()
+  peer.emit('error', new TsunagiError('LINK_FAILED', 'It ended before it was open.'))
+  expect(store.notices).toEqual([])
 })
 
 test('a problem that repeats is counted in place, and the list of problems is bounded', async () => {
   const { store, peer } = await joined()
-  const error = new TsunagiError('HANDSHAKE_TIMEOUT', 'No answer.', { peer: 'did:key:z6MkStranger1' })
+  const error = new TsunagiError('BINDING_MISMATCH', 'Another one answered.', { peer: 'did:key:z6MkStranger1' })
   peer.emit('error', error)
   store.report('Something else', 'It broke.')
   peer.emit('error', error)

@@ -1,5 +1,6 @@
 import {
   type DelegateOptions,
+  type ErrorCode,
   fingerprintOf,
   isTsunagiError,
   type Peer,
@@ -10,7 +11,7 @@ import {
 } from '@tsunagi/protocol'
 import { createPeer } from '@tsunagi/protocol/browser'
 import type { ReactiveControllerHost } from 'lit'
-import { provideBuiltIn } from './capabilities/index.ts'
+import { provideBuiltIn, titleOf } from './capabilities/index.ts'
 import type { MeshAddress } from './mesh-address.ts'
 import type { Missing } from './requirements.ts'
 
@@ -51,6 +52,8 @@ export interface HandedOver {
   readonly output: { readonly value: unknown } | undefined
 }
 
+/** Ends of one attempt to connect. The peer goes on trying, its line says so, and its details name the last problem. */
+const TRIED_AGAIN: ReadonlySet<ErrorCode> = new Set(['LINK_FAILED', 'LINK_LOST', 'HANDSHAKE_TIMEOUT'])
 const NAME_KEY = 'tsunagi.name'
 /** Pages are drawn at most 20 times a second, however many messages travel. */
 const DRAW_INTERVAL = 50
@@ -179,13 +182,13 @@ export class PeerStore {
       (value) => {
         if (this.peer !== peer) return
         if (this.#handedOver.has(task.id)) this.#handedOver.set(task.id, { task, subject, output: { value } })
-        this.#announce(`${capability} is completed.`)
+        this.#announce(`“${titleOf(capability)}” is completed.`)
       },
       (error) => {
         if (this.peer !== peer) return
-        this.#announce(`${capability} ended without a result.`)
+        this.#announce(`“${titleOf(capability)}” ended without a result.`)
         // Tasks that were never given to anybody stand in no list.
-        if (!peer.tasks.some(({ id }) => id === task.id)) this.report(`Handing over ${capability}`, error)
+        if (!peer.tasks.some(({ id }) => id === task.id)) this.report(`Handing over “${titleOf(capability)}”`, error)
       },
     )
     this.#changed()
@@ -243,6 +246,7 @@ export class PeerStore {
     })
     peer.on('task', () => this.#changed())
     peer.on('error', (error) => {
+      if (TRIED_AGAIN.has(error.code)) return
       this.report(error.peer === undefined ? 'This peer' : `Peer ${this.labelOf(error.peer)}`, error)
     })
   }

@@ -8,14 +8,23 @@ export class ErrorNotices extends LitElement {
   static override styles = [
     controls,
     css`
-      section {
-        position: fixed;
-        inset-block-end: var(--space-4);
-        inset-inline-end: var(--space-4);
-        width: min(28rem, 100vw - 2 * var(--space-4));
-        max-height: 45vh;
-        overflow: auto;
+      /* At the end of the page they take room of their own, so that they hide nothing that cannot be scrolled free. */
+      :host {
+        position: sticky;
+        inset-block-end: 0;
         z-index: 1;
+        pointer-events: none;
+      }
+      section {
+        width: min(28rem, 100%);
+        max-height: 45vh;
+        margin-inline-start: auto;
+        padding-inline: var(--space-2);
+        overflow: auto;
+        pointer-events: auto;
+      }
+      article:last-child {
+        margin-block-end: var(--space-4);
       }
       article {
         display: grid;

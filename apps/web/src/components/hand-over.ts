@@ -1,5 +1,6 @@
 import {
   type CapabilityDescription,
+  type DelegateOptions,
   fingerprintOf,
   type Peer,
   type PeerId,
@@ -10,22 +11,24 @@ import {
 import { css, html, LitElement, nothing } from 'lit'
 import { fileSha256 } from '../capabilities/file-sha256.ts'
 import { fractalTile } from '../capabilities/fractal-tile.ts'
-import { BUILT_IN } from '../capabilities/index.ts'
+import { BUILT_IN, titleOf } from '../capabilities/index.ts'
+import { type MeshAddress, openAnotherTab } from '../mesh-address.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
-import type { WorkInput } from './work-input.ts'
+import type { Work, WorkInput } from './work-input.ts'
 import './file-input.ts'
 import './json-input.ts'
 import './tile-input.ts'
 
-const TITLES: Record<string, string> = {
-  [fractalTile.name]: 'Draw a fractal tile',
-  [fileSha256.name]: 'SHA-256 of a file',
+/** Work that waits for somebody who is able. */
+interface Waiting extends Work {
+  readonly capability: string
+  readonly options: DelegateOptions
 }
 
 /** Chooses work, who does it and how urgent it is, and gives it away. */
 export class HandOver extends LitElement {
-  static override properties = { peer: { attribute: false } }
+  static override properties = { peer: { attribute: false }, address: { attribute: false } }
   static override styles = [
     controls,
     css`
@@ -54,6 +57,8 @@ export class HandOver extends LitElement {
     `,
   ]
   declare peer: Peer
+  declare address: MeshAddress
+  #waiting: Waiting | undefined
   #capability = fractalTile.name
   #to: PeerId | '' = ''
   #priority: Priority = 'normal'
@@ -66,7 +71,7 @@ export class HandOver extends LitElement {
 
   override render() {
     const offered = this.#offered()
-    const able = this.#able()
+    const able = this.#able(this.#capability)
     const stays = this.#to === '' || able.some(({ id }) => id === this.#to)
     return html`
       <section class="panel" aria-labelledby="title">
@@ -77,7 +82,7 @@ export class HandOver extends LitElement {
             <select @change=${this.#chooseCapability}>
               ${offered.map(
                 ({ name }) => html`<option value=${name} ?selected=${name === this.#capability}>
-                  ${name in TITLES ? `${TITLES[name]} (${name})` : name}
+                  ${titleOf(name)}
                 </option>`,
               )}
             </select>
@@ -102,14 +107,31 @@ export class HandOver extends LitElement {
             </select>
           </label>
           ${this.#renderInput(offered)}
-          <div class="last">
-            <button type="submit" class="primary">Hand over</button>
-            <p class="small soft">${able.length > 0 ? nothing : 'Nobody here does this yet. Open a second tab first.'}</p>
-          </div>
+          <div class="last">${this.#renderLast(able.length > 0)}</div>
           <p class="whole fault small" role="alert" ?hidden=${this.#fault === ''}>${this.#fault}</p>
         </form>
       </section>
     `
+  }
+
+  /** With nobody else here the work is handed to a tab that this one opens: the same button begins both. */
+  #renderLast(isAnyoneAble: boolean) {
+    if (this.#waiting !== undefined) {
+      return html`<p role="status">Waiting for the second tab. If none opened, open the invite link in one.</p>
+        <button type="button" @click=${this.#stopWaiting}>Cancel</button>`
+    }
+    const alone = this.peer.peers.length === 0
+    return html`
+      <button type="submit" class="primary">${alone ? 'Open a second tab and hand over' : 'Hand over'}</button>
+      <p class="small soft">${alone || isAnyoneAble ? nothing : 'Nobody here does this yet.'}</p>
+    `
+  }
+
+  protected override updated() {
+    const waiting = this.#waiting
+    if (waiting === undefined || this.#able(waiting.capability).length === 0) return
+    this.#stopWaiting()
+    store.delegate(waiting.capability, waiting.input, waiting.subject, waiting.options)
   }
 
   #renderInput(offered: readonly CapabilityDescription[]) {
@@ -127,8 +149,8 @@ export class HandOver extends LitElement {
     return [...all.values()]
   }
 
-  #able(): PeerInfo[] {
-    return this.peer.peers.filter(({ capabilities }) => capabilities.some(({ name }) => name === this.#capability))
+  #able(capability: string): PeerInfo[] {
+    return this.peer.peers.filter(({ capabilities }) => capabilities.some(({ name }) => name === capability))
   }
 
   async #handOver(event: SubmitEvent) {
@@ -140,10 +162,19 @@ export class HandOver extends LitElement {
       const form = this.renderRoot.querySelector<WorkInput>('.input')
       if (form === null) return
       const { input, subject } = await form.read()
-      store.delegate(capability, input, subject, options)
+      if (this.peer.peers.length > 0) store.delegate(capability, input, subject, options)
+      else {
+        this.#waiting = { capability, input, subject, options }
+        openAnotherTab(this.address)
+      }
     } catch (error) {
       this.#fault = (error as Error).message
     }
+    this.requestUpdate()
+  }
+
+  #stopWaiting() {
+    this.#waiting = undefined
     this.requestUpdate()
   }
 

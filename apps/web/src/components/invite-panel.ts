@@ -11,29 +11,37 @@ export class InvitePanel extends LitElement {
   static override styles = [
     controls,
     css`
-      .invite {
-        display: grid;
-        grid-template-columns: minmax(0, 1fr) 9.5rem;
-        gap: var(--space-2) var(--space-4);
+      section {
+        display: flex;
+        flex-wrap: wrap;
+        gap: var(--space-3) var(--space-5);
         padding-block: var(--space-3);
       }
-      .words {
+      details[open] {
+        flex: 1 0 100%;
+      }
+      .invite {
         display: grid;
+        grid-template-columns: minmax(0, 1fr) 8.5rem;
+        gap: var(--space-2) var(--space-4);
+        padding-block-start: var(--space-3);
+      }
+      .words {
+        display: flex;
+        flex-wrap: wrap;
         gap: var(--space-2);
         align-content: start;
-        justify-items: start;
+      }
+      .words > input {
+        flex: 1 1 9rem;
+        width: auto;
+      }
+      .words > p {
+        flex: 1 0 100%;
       }
       input {
         font-family: var(--mono);
         font-size: var(--text-small);
-      }
-      details + details {
-        border-block-start: 1px solid var(--rule);
-        padding-block-start: var(--space-3);
-        margin-block-start: var(--space-3);
-      }
-      details[open] + details {
-        margin-block-start: 0;
       }
       join-form {
         padding-block-start: var(--space-3);

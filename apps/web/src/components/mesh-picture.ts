@@ -7,7 +7,7 @@ import { healthOf, lineOf } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { identiconHues, identiconShape } from './peer-identicon.ts'
 
-const SELF_SIDE = 52
+const SELF_SIDE = 60
 /** A message takes this long from end to end; what it tells is direction and how busy a line is, not speed. */
 const TRAVEL = 650
 /** On one line and direction a further message is drawn only after this long: a busy line stays a row of dots. */
@@ -22,7 +22,13 @@ export class MeshPicture extends LitElement {
       :host {
         display: block;
         contain: content;
-        height: clamp(24rem, 52cqi, 28rem);
+        height: 22rem;
+      }
+      :host([others='0']) {
+        height: 12rem;
+      }
+      :host([others='1']) {
+        height: 15rem;
       }
       svg {
         display: block;
@@ -111,7 +117,8 @@ export class MeshPicture extends LitElement {
   declare selected: PeerId | undefined
   #size: Size = { width: 0, height: 0 }
   #slots: ReadonlyMap<PeerId, number> = new Map()
-  #paired = true
+  /** Others the picture has room for: nobody, one, or a ring. */
+  #room = 0
   #layout: MeshLayout | undefined
   #stopTrace: (() => void) | undefined
   #onScreen = false
@@ -166,10 +173,11 @@ export class MeshPicture extends LitElement {
     )
     for (const peer of this.#lastDots.keys()) if (!this.#slots.has(peer)) this.#lastDots.delete(peer)
     // The step from a pair to a ring moves everybody, so it waits until the pointer has gone.
-    if (!this.matches(':hover')) this.#paired = peers.length <= 1
+    if (!this.matches(':hover')) this.#room = Math.min(peers.length, 2)
+    this.setAttribute('others', String(this.#room))
     const { width, height } = this.#size
     if (width === 0) return nothing
-    const layout = layOut(this.#slots, this.#size, this.#paired)
+    const layout = layOut(this.#slots, this.#size, this.#room < 2)
     this.#layout = layout
     const shown = peers.filter((peer) => layout.peers.has(peer.id))
     return html`
@@ -187,7 +195,7 @@ export class MeshPicture extends LitElement {
         )}
         <g transform="translate(${layout.self.x} ${layout.self.y})" role="img" aria-label="This tab">
           ${frame('frame own', SELF_SIDE, 6)}
-          <g transform="translate(-20 -20)">${identiconShape(id, 40)}</g>
+          <g transform="translate(-24 -24)">${identiconShape(id, 48)}</g>
           <text class="self" y=${SELF_SIDE / 2 + 17}>${name === '' ? 'This tab' : shorten(name, 20)}</text>
         </g>
         ${repeat(

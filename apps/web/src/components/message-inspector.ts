@@ -13,7 +13,7 @@ const MAX_MESSAGES = 500
 const DRAW_INTERVAL = 500
 const COLUMNS = ['Time', 'Direction', 'Type', 'Peer', 'Number', 'Size', 'Proof']
 
-/** Every message in and out, as long as it is open. A message opens to its fields and its proof. */
+/** Every message in and out, also of the time before it was unfolded. A message opens to its fields and its proof. */
 export class MessageInspector extends LitElement {
   static override properties = { peer: { attribute: false } }
   static override styles = [
@@ -28,7 +28,7 @@ export class MessageInspector extends LitElement {
         padding-block: var(--space-3);
       }
       .tools label {
-        flex: 1 1 7rem;
+        flex: 1 1 9rem;
         max-width: 16rem;
       }
       .tools p {
@@ -73,7 +73,7 @@ export class MessageInspector extends LitElement {
       }
       td button.quiet {
         min-height: 1.75rem;
-        padding: 0 var(--space-1);
+        padding: 0;
         font-family: var(--mono);
       }
       .open {
@@ -96,6 +96,7 @@ export class MessageInspector extends LitElement {
         tr {
           display: flex;
           flex-wrap: wrap;
+          align-items: center;
           gap: 0 var(--space-3);
           border-block-end: 1px solid var(--rule);
           padding-block: var(--space-1);
@@ -103,6 +104,13 @@ export class MessageInspector extends LitElement {
         td {
           border: 0;
           padding-inline-end: 0;
+        }
+        /* The type takes the rest of the first line, so that the second begins with the peer. */
+        td:nth-child(3) {
+          flex: 1 0 50%;
+        }
+        td:nth-child(4) {
+          max-width: 8rem;
         }
         .open {
           flex: 1 0 100%;
@@ -118,21 +126,29 @@ export class MessageInspector extends LitElement {
   #onlyPeer: PeerId | '' = ''
   #onlyType = ''
   #opened: TraceEntry | undefined
-  #stopTrace: (() => void) | undefined
+  #unfolded = false
+  #stopTrace: () => void = () => undefined
   #drawing: ReturnType<typeof setTimeout> | undefined
   readonly #types = new Set<string>()
 
+  override connectedCallback() {
+    super.connectedCallback()
+    this.#stopTrace = store.onTrace((message) => this.#add(message))
+  }
+
   override disconnectedCallback() {
     super.disconnectedCallback()
-    this.#follow(false)
+    this.#stopTrace()
+    clearTimeout(this.#drawing)
+    this.#drawing = undefined
   }
 
   override render() {
     return html`
       <section class="panel" aria-label="Inspector">
         <details @toggle=${this.#unfold}>
-          <summary><h2>Inspector</h2> <span class="soft small">every message, its number and its proof</span></summary>
-          ${this.#stopTrace === undefined ? nothing : this.#renderMessages()}
+          <summary><h2>Inspector</h2> <span class="soft small">every message with its proof</span></summary>
+          ${this.#unfolded ? this.#renderMessages() : nothing}
         </details>
       </section>
     `
@@ -219,18 +235,8 @@ export class MessageInspector extends LitElement {
   }
 
   #unfold({ target }: Event) {
-    this.#follow((target as HTMLDetailsElement).open)
-    this.requestUpdate()
-  }
-
-  #follow(wanted: boolean) {
-    if (wanted) this.#stopTrace ??= store.onTrace((message) => this.#add(message))
-    else {
-      this.#stopTrace?.()
-      this.#stopTrace = undefined
-      clearTimeout(this.#drawing)
-      this.#drawing = undefined
-    }
+    this.#unfolded = (target as HTMLDetailsElement).open
+    this.#refresh()
   }
 
   #add(message: TraceEntry) {
@@ -238,6 +244,7 @@ export class MessageInspector extends LitElement {
     // Cut in halves, so that a busy mesh does not move 500 entries for each message.
     if (this.#messages.length >= 2 * MAX_MESSAGES) this.#messages = this.#messages.slice(-MAX_MESSAGES)
     this.#types.add(message.type)
+    if (!this.#unfolded) return
     this.#fresh++
     this.#drawing ??= setTimeout(this.#draw, DRAW_INTERVAL)
   }

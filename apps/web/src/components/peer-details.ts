@@ -1,6 +1,6 @@
 import type { Peer, PeerInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
-import { count, size, span, timeOfDay } from '../format.ts'
+import { count, dayAndTime, size, span, timeOfDay } from '../format.ts'
 import { sessionWord } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
@@ -70,6 +70,7 @@ export class PeerDetails extends LitElement {
           ${item('Round trip, median', time(told.roundTripMedian))}
           ${item('Round trip, 95 %', time(told.roundTripP95))}
           ${item('Last heard', told.lastSeen === undefined ? 'never' : timeOfDay(told.lastSeen))}
+          ${item('First met', info.metAt === undefined ? 'never' : dayAndTime(info.metAt))}
           ${item('Load', `${Math.round(info.load * 100)} %`)}
           ${item('Offers', info.capabilities.map(({ name, version }) => `${name} ${version}`).join(', ') || 'nothing yet', true)}
           ${

@@ -2,14 +2,14 @@ import { fingerprintOf, type Peer, type PeerId, type PeerInfo } from '@tsunagi/p
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { span } from '../format.ts'
-import { healthOf, sessionWord } from '../peer-state.ts'
+import { healthOf, linkWord, sessionWord } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import { markStyles, stateMark } from './state-mark.ts'
 import './peer-details.ts'
 import './peer-identicon.ts'
 
-const COLUMNS = ['Name', 'Fingerprint', 'Health', 'Round trip', 'Link', 'Session']
+const COLUMNS = ['Peer', 'Health', 'Round trip', 'Link', 'Session']
 
 /** The peers as a table; a row opens to its details. Roles are written out, since a phone shows rows as blocks. */
 export class PeerList extends LitElement {
@@ -59,9 +59,14 @@ export class PeerList extends LitElement {
         color: var(--ink);
         font-weight: 600;
       }
-      .name button.unnamed {
+      .name code {
+        margin-inline-start: var(--space-2);
         color: var(--ink-soft);
         font-weight: 400;
+      }
+      .name code:first-child {
+        margin-inline-start: 0;
+        color: var(--ink);
       }
       .name button::before {
         content: '▸' / '';
@@ -154,20 +159,15 @@ export class PeerList extends LitElement {
         <td role="cell">
           <div class="name">
             <peer-identicon .peer=${info.id}></peer-identicon>
-            <button type="button" class="quiet ${info.name ? '' : 'unnamed'}" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
-              ${info.name || 'unnamed'}
+            <button type="button" class="quiet" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
+              ${info.name} <code>${fingerprintOf(info.id)}</code>
             </button>
           </div>
         </td>
-        <td role="cell">${label('Fingerprint')}<code>${fingerprintOf(info.id)}</code></td>
         <td role="cell">${label('Health')}${stateMark(health.mark)}${health.word}</td>
         <td role="cell" class="number">${label('Round trip')}${info.roundTrip === undefined ? '–' : span(info.roundTrip)}</td>
-        <td role="cell">${label('Link')}${info.link ?? '–'}</td>
-        <td role="cell">
-          ${label('Session')}${sessionWord(info)} ${
-            info.session === undefined ? nothing : html`<code class="soft">${info.session.id.slice(0, 8)}</code>`
-          }
-        </td>
+        <td role="cell">${label('Link')}${linkWord(info)}</td>
+        <td role="cell">${label('Session')}${sessionWord(info)}</td>
       </tr>
       ${
         open

@@ -1,5 +1,6 @@
 import type { TaskInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
+import { titleOf } from '../capabilities/index.ts'
 import { span, timeOfDay } from '../format.ts'
 import { taskStateOf } from '../peer-state.ts'
 import { type HandedOver, store } from '../peer-store.ts'
@@ -20,7 +21,7 @@ export class TaskLine extends LitElement {
     css`
       .line {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) auto auto;
+        grid-template-columns: minmax(0, 1fr) auto;
         align-items: center;
         gap: 0 var(--space-2);
         padding-block: var(--space-1);
@@ -36,7 +37,7 @@ export class TaskLine extends LitElement {
       .title::before {
         content: '▸' / '';
         flex: none;
-        width: 1.1em;
+        width: 1.1rem;
         color: var(--ink-soft);
       }
       .title[aria-expanded='true']::before {
@@ -51,7 +52,7 @@ export class TaskLine extends LitElement {
         display: flex;
         flex-wrap: wrap;
         gap: 0 var(--space-3);
-        padding-inline-start: 1.1em;
+        padding-inline-start: 1.1rem;
       }
       .about .who {
         flex: 1;
@@ -81,7 +82,7 @@ export class TaskLine extends LitElement {
       .body {
         display: grid;
         gap: var(--space-2);
-        padding: var(--space-1) 0 var(--space-3) 1.1em;
+        padding: var(--space-1) 0 var(--space-3) 1.1rem;
         overflow-wrap: anywhere;
       }
       .quiet {
@@ -101,20 +102,23 @@ export class TaskLine extends LitElement {
     const running = info.endedAt === undefined
     // The line opens by itself when there is something to see, unless it was folded by hand.
     const open = this.#open ?? (handedOver?.output !== undefined || info.error !== undefined)
-    const subject = handedOver?.subject ? `${info.capability}, ${handedOver.subject}` : info.capability
+    const title = titleOf(info.capability)
+    const subject = handedOver?.subject ? `${title}, ${handedOver.subject}` : title
     return html`
       <div class="line">
         <button type="button" class="quiet title" aria-expanded=${open} @click=${() => this.#toggle(!open)}>
-          <span>${info.capability}</span>
+          <span>${title}</span>
         </button>
-        <span>${stateMark(mark)}${word}${running && info.progress > 0 ? ` ${Math.floor(info.progress * 100)} %` : ''}</span>
-        ${
-          running && handedOver !== undefined
-            ? html`<button type="button" class="quiet" aria-label="Cancel ${subject}" @click=${() => handedOver.task.cancel()}>
-                Cancel
-              </button>`
-            : nothing
-        }
+        <div>
+          <span>${stateMark(mark)}${word}${running && info.progress > 0 ? ` ${Math.floor(info.progress * 100)} %` : ''}</span>
+          ${
+            running && handedOver !== undefined
+              ? html`<button type="button" class="quiet" aria-label="Cancel ${subject}" @click=${() => handedOver.task.cancel()}>
+                  Cancel
+                </button>`
+              : nothing
+          }
+        </div>
         <p class="about small soft">
           <span class="who">${handedOver?.subject ? `${handedOver.subject}, ` : ''}${who(info)}</span>
           <span>${span(Math.max(0, (info.endedAt ?? this.now) - info.createdAt))}</span>
@@ -140,7 +144,9 @@ export class TaskLine extends LitElement {
       ${info.state === 'completed' && info.direction === 'out' ? this.#renderOutput() : nothing}
       ${info.note === '' || info.endedAt !== undefined ? nothing : html`<p>${info.note}</p>`}
       <p class="small soft">
-        ${info.priority} priority, handed over ${timeOfDay(info.createdAt)}, due ${timeOfDay(info.deadlineAt)}<br />
+        <code>${info.capability}</code>, ${info.priority} priority, handed over ${timeOfDay(info.createdAt)}${
+          info.endedAt === undefined ? `, due ${timeOfDay(info.deadlineAt)}` : nothing
+        }<br />
         Task <code>${info.id}</code>
       </p>
     </div>`

@@ -1,7 +1,7 @@
 import type { Peer, PeerId } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { count } from '../format.ts'
-import { inviteLink, type MeshAddress } from '../mesh-address.ts'
+import { type MeshAddress, openAnotherTab } from '../mesh-address.ts'
 import { type Problem, store } from '../peer-store.ts'
 import type { Missing } from '../requirements.ts'
 import { controls } from '../styles/controls.ts'
@@ -22,20 +22,30 @@ export class TsunagiApp extends LitElement {
     css`
       main {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) 27rem;
+        grid-template:
+          'door work' auto
+          'mesh work' auto
+          'inspector work' 1fr / minmax(0, 1fr) 26rem;
         align-items: start;
         gap: var(--space-4);
         max-width: 88rem;
         margin: 0 auto;
         padding: 0 var(--space-5) var(--space-6);
       }
+      invite-panel {
+        grid-area: door;
+      }
       .mesh {
+        grid-area: mesh;
         display: grid;
         grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
-        container-type: inline-size;
+      }
+      message-inspector {
+        grid-area: inspector;
       }
       .work {
+        grid-area: work;
         display: grid;
         grid-template-columns: minmax(0, 1fr);
         gap: var(--space-4);
@@ -58,11 +68,8 @@ export class TsunagiApp extends LitElement {
       .alone p {
         flex: 1 1 16rem;
       }
-      message-inspector,
       .stop {
         grid-column: 1 / -1;
-      }
-      .stop {
         display: grid;
         gap: var(--space-3);
         justify-items: start;
@@ -76,7 +83,7 @@ export class TsunagiApp extends LitElement {
       }
       @media (max-width: 64rem) {
         main {
-          grid-template-columns: minmax(0, 1fr);
+          grid-template: 'door' 'mesh' 'work' 'inspector' / minmax(0, 1fr);
         }
       }
       @media (max-width: 40rem) {
@@ -130,10 +137,15 @@ export class TsunagiApp extends LitElement {
       this.requestUpdate()
     }
     return html`
+      <invite-panel .address=${address} .first=${this.began === address}></invite-panel>
       <section class="mesh panel" aria-labelledby="mesh">
         <div class="title">
           <h2 id="mesh">Mesh</h2>
-          <span class="small soft">${count(peer.peers.length, 'other peer')}, ${count(sessions, 'session')}</span>
+          <span class="small soft">${
+            peer.peers.length === 0
+              ? nothing
+              : `${count(peer.peers.length, 'other peer')}, ${count(sessions, 'session')}`
+          }</span>
         </div>
         <mesh-picture .peer=${peer} .selected=${this.#selected} @peer-picked=${pick}></mesh-picture>
         ${
@@ -144,8 +156,7 @@ export class TsunagiApp extends LitElement {
         ${peer.status === 'closed' ? renderRejoin(address) : nothing}
       </section>
       <div class="work">
-        <invite-panel .address=${address} .first=${this.began === address}></invite-panel>
-        <hand-over .peer=${peer}></hand-over>
+        <hand-over .peer=${peer} .address=${address}></hand-over>
         <task-list .peer=${peer}></task-list>
       </div>
       <message-inspector .peer=${peer}></message-inspector>
@@ -154,10 +165,10 @@ export class TsunagiApp extends LitElement {
 }
 
 function renderAlone(address: MeshAddress) {
-  const open = () => window.open(inviteLink(location.href, address), '_blank', 'noopener')
+  const open = () => openAnotherTab(address)
   return html`<div class="alone">
     <p>Nobody else is here yet. Open a second tab, or send the invite link to another device: each is a peer of its own.</p>
-    <button type="button" class="primary" @click=${open}>Open a second tab</button>
+    <button type="button" @click=${open}>Open a second tab</button>
   </div>`
 }
 
