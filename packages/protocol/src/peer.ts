@@ -20,6 +20,7 @@ import { HandshakeManager } from './handshake/handshake-manager.ts'
 import type { OpenFrameTrace } from './handshake/host.ts'
 import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
 import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
+import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
 import type { CapabilityDescription, SessionPayload, SessionType } from './messages.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
@@ -68,7 +69,6 @@ export class PeerService implements Peer {
   readonly #key: SigningKey
   readonly #onClosed: () => void
   readonly #startedAt: number
-  readonly #directKind: LinkKind
   readonly #events = new Emitter<PeerEvents>((cause, event) => this.#listenerFailed(cause, event))
   readonly #remotes = new Map<PeerId, RemotePeer>()
   readonly #sessions: SessionManager
@@ -76,6 +76,7 @@ export class PeerService implements Peer {
   readonly #store: SessionStore | undefined
   readonly #signaling: SignalingClient
   readonly #handshakes: HandshakeManager
+  readonly #relayLinks: RelayLinks
   readonly #connector: Connector
   readonly #capabilities = new CapabilityRegistry()
   readonly #caller: TaskCaller
@@ -118,7 +119,6 @@ export class PeerService implements Peer {
       onStorageFailure: (error) => this.report(error),
     })
     this.#startedAt = clock.now()
-    this.#directKind = options.transport.kind
     this.#signaling = new SignalingClient({
       clock,
       crypto,
@@ -131,31 +131,48 @@ export class PeerService implements Peer {
       onMember: (peer, how) => this.#met(peer, how),
       onLeft: (peer) => this.#left(peer),
       onUnknownPeer: (peer) => this.#left(peer),
-      onFrame: (frame, claimedSender) => this.#handshakes.handleOpenFrame(frame, claimedSender),
+      onFrame: (frame, claimedSender) => {
+        if (isRelayLinkFrame(frame)) this.#relayLinks.receive(frame, claimedSender)
+        else this.#handshakes.handleOpenFrame(frame, claimedSender)
+      },
       onError: (error) => this.#events.emit('error', error),
     })
+    this.#relayLinks = new RelayLinks({
+      clock,
+      crypto,
+      key: key.publicKey,
+      maxFrame: () => this.#signaling.maxFrame,
+      send: (peer, frame) => this.#signaling.relay(peer, frame, 'link'),
+    })
+    const direct = options.transport
     this.#handshakes = new HandshakeManager({
       clock,
       crypto,
       key,
       meshSecret: mesh.meshSecret,
-      transport: (kind) => (kind === options.transport.kind ? options.transport : undefined),
+      transport: (kind, peer) => {
+        if (kind === 'relay') return this.#relayLinks.to(peer)
+        return kind === direct.kind ? direct : undefined
+      },
       iceServers: () => this.#signaling.iceServers,
       serverNow: () => this.#signaling.serverNow(),
       sendOpen: (peer, frame) => {
         this.#signaling.relay(peer, frame).catch((cause: unknown) => this.#notRelayed(peer, cause))
       },
-      resumable: (peer) => this.#sessions.find(peer)?.resumption,
+      resumable: (peer) => this.#sessions.find(peerIdOf(peer))?.resumption,
       onEstablished: (channel) => this.#established(channel),
-      onFailed: (peer, _kind, error) => this.#handshakeFailed(peer, error),
+      onFailed: (peer, kind, error) => this.#handshakeFailed(peer, kind, error),
       onOpenFrame: (trace) => this.#traceOpenFrame(trace),
     })
     this.#connector = new Connector({
       clock,
       crypto,
       key: key.publicKey,
+      direct: direct.kind,
+      isOnline: () => this.#signaling.status === 'online',
       connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected),
-      startHandshake: (peer) => this.#startHandshake(peer),
+      isUnderWay: (peer, kind) => this.#handshakes.isUnderWay(peer, kind),
+      startHandshake: (peer, kind) => this.#startHandshake(peer, kind),
     })
     const tasks = {
       clock,
@@ -278,23 +295,23 @@ export class PeerService implements Peer {
   /** @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `id` is no peer id, UNKNOWN_PEER where nobody of it is here */
   #find(id: PeerId): RemotePeer {
     if (this.#closing !== undefined) throw closed()
-    const known = peerIdOf(publicKeyOf(id))
-    if (known === this.id) {
+    // Looked up as it is: reading the key out of an id costs more than all else that one message takes.
+    const remote = this.#remotes.get(id)
+    if (remote !== undefined && this.#isPresent(remote)) return remote
+    if (peerIdOf(publicKeyOf(id)) === this.id) {
       throw new TsunagiError(
         'INVALID_ARGUMENT',
         'That is the id of this peer itself, which has no session with itself.',
       )
     }
-    const remote = this.#remotes.get(known)
-    if (remote !== undefined && this.#isPresent(remote)) return remote
     throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
   }
 
   /** As #find(), also where the peer is not here and its session goes on. */
   #findKept(id: PeerId): RemotePeer {
     if (this.#closing !== undefined) throw closed()
-    const remote = this.#remotes.get(peerIdOf(publicKeyOf(id)))
-    return remote !== undefined && this.#sessions.find(remote.key) !== undefined ? remote : this.#find(id)
+    const remote = this.#remotes.get(id)
+    return remote !== undefined && this.#sessions.find(remote.id) !== undefined ? remote : this.#find(id)
   }
 
   async #send<T extends SessionType>(to: PeerId, type: T, payload: SessionPayload<T>): Promise<void> {
@@ -334,6 +351,8 @@ export class PeerService implements Peer {
     if (this.#closing !== undefined) return
     const remote = this.#remoteOf(key)
     remote.isMember = true
+    // It has come back over another socket, and its end of a link over the last one is gone.
+    if (how === 'joined') this.#relayLinks.lose(key)
     this.#changed(remote)
     this.#connector.met(remote, how)
   }
@@ -342,6 +361,7 @@ export class PeerService implements Peer {
     const remote = this.#remotes.get(peerIdOf(key))
     if (remote === undefined) return
     remote.isMember = false
+    this.#relayLinks.lose(key)
     this.#connector.forget(remote)
     this.#checkPresence(remote)
   }
@@ -350,7 +370,7 @@ export class PeerService implements Peer {
   #checkPresence(remote: RemotePeer): void {
     if (this.#isPresent(remote)) return
     const { info } = remote
-    if (this.#sessions.find(remote.key)?.resumption === undefined) {
+    if (this.#sessions.find(remote.id)?.resumption === undefined) {
       this.#sessions.drop(remote.id, new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: remote.id }))
       this.#remotes.delete(remote.id)
     }
@@ -364,23 +384,23 @@ export class PeerService implements Peer {
   #established(channel: Channel): LinkEvents {
     const remote = this.#remoteOf(channel.peer)
     const events = remote.attach(channel)
-    this.#connector.established(remote)
+    this.#connector.established(remote, channel.link.kind)
     return events
   }
 
-  #startHandshake(key: Bytes): void {
-    this.#sessions.of(key).handshakeBegan()
-    this.#handshakes.sendHandshake(key, this.#directKind)
+  #startHandshake(key: Bytes, kind: LinkKind): void {
+    this.#remoteOf(key).session.handshakeBegan()
+    this.#handshakes.sendHandshake(key, kind)
   }
 
-  #handshakeFailed(key: Bytes, error: TsunagiError): void {
+  #handshakeFailed(key: Bytes, kind: LinkKind, error: TsunagiError): void {
     const remote = this.#remotes.get(peerIdOf(key))
     if (remote === undefined || this.#closing !== undefined) return
-    this.#sessions.find(key)?.handshakeFailed()
+    if (!this.#handshakes.isUnderWay(key)) this.#sessions.find(peerIdOf(key))?.handshakeFailed()
+    if (remote.isMember && this.#connector.failed(remote, kind, error)) return
     remote.counters.failed(error, this.#clock.now())
     this.#events.emit('error', error)
     this.#changed(remote)
-    if (remote.isMember && !remote.isConnected) this.#connector.lost(remote)
   }
 
   #notRelayed(peer: Bytes, cause: unknown): void {
@@ -522,6 +542,7 @@ export class PeerService implements Peer {
   }
 
   #signalingChanged(status: PeerStatus): void {
+    if (status !== 'online') this.#relayLinks.lose()
     this.#events.emit('status', status)
     // The server sent us away for good: what made it do so must change before there is a peer again.
     if (status === 'closed') void this.close()

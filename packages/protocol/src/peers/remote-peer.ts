@@ -78,33 +78,39 @@ export class RemotePeer {
 
   /** A new one where the last one is over. */
   get session(): Session {
-    return this.#host.sessions.of(this.key)
+    return this.#host.sessions.of(this)
   }
 
   /** Whether something waits to be sent to it. */
   get hasWork(): boolean {
-    return (this.#host.sessions.find(this.key)?.info.waiting ?? 0) > 0
+    return (this.#host.sessions.find(this.id)?.info.waiting ?? 0) > 0
   }
 
   get isConnected(): boolean {
-    return this.#host.sessions.find(this.key)?.state === 'established'
+    return this.#host.sessions.find(this.id)?.state === 'established'
+  }
+
+  /** Whether its messages pass the signaling server. */
+  get isRelayed(): boolean {
+    return this.#host.sessions.find(this.id)?.link?.kind === 'relay'
   }
 
   get health(): Health {
     if (this.#heartbeat !== undefined) return this.#heartbeat.health
-    const session = this.#host.sessions.find(this.key)
+    const session = this.#host.sessions.find(this.id)
     if (session?.rest === 'idle') return 'idle'
     return session?.state === 'suspended' ? 'unreachable' : 'connecting'
   }
 
   get info(): PeerInfo {
-    const session = this.#host.sessions.find(this.key)
+    const session = this.#host.sessions.find(this.id)
     return {
       id: this.id,
       name: this.#name,
       health: this.health,
       roundTrip: this.counters.roundTrips.median,
-      link: session?.linkKind,
+      link: session?.link?.kind,
+      route: session?.link?.route,
       metAt: this.metAt,
       load: this.#load,
       capabilities: this.#capabilities,

@@ -57,14 +57,14 @@ export class SessionManager {
   }
 
   /** The session with a peer; a new one where there is none, or the last one is over. */
-  of(peer: Bytes): Session {
-    const session = this.#sessions.get(peerIdOf(peer))
-    return session === undefined || isOver(session.state) ? this.#open(peer) : session
+  of(peer: { readonly id: PeerId; readonly key: Bytes }): Session {
+    const session = this.#sessions.get(peer.id)
+    return session === undefined || isOver(session.state) ? this.#open(peer.key) : session
   }
 
   /** The session with a peer where there is one that is not over. */
-  find(peer: Bytes): Session | undefined {
-    const session = this.#sessions.get(peerIdOf(peer))
+  find(peer: PeerId): Session | undefined {
+    const session = this.#sessions.get(peer)
     return session === undefined || isOver(session.state) ? undefined : session
   }
 
