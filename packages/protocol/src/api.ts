@@ -1,6 +1,6 @@
 /** The public shape of a peer: what createPeer() gives and what an app may rely on. */
 import type { TsunagiError } from './errors.ts'
-import type { LinkKind } from './links/link.ts'
+import type { LinkKind, LinkRoute } from './links/link.ts'
 import type { CapabilityDescription, Priority } from './messages.ts'
 
 /** `did:key` text of an Ed25519 public key, `did:key:z6Mk…` (SPEC §2). */
@@ -56,7 +56,10 @@ export interface PeerInfo {
   readonly health: Health
   /** Median of the latest round trips in milliseconds. */
   readonly roundTrip: number | undefined
+  /** Undefined without a link. */
   readonly link: LinkKind | undefined
+  /** What messages pass on their way: nothing, a TURN server, or the signaling server. Undefined while it is not known. */
+  readonly route: LinkRoute | undefined
   /** Milliseconds since 1970 at which this identity first had a session with it; undefined where it never had one. */
   readonly metAt: number | undefined
   /** Share of the peer's task places in use, 0 to 1. */

@@ -183,6 +183,8 @@ export const LIMITS = {
   relaySocketPoll: 20,
   /** Bytes on their way over one relay link: what a slow reader leaves waiting in the server, which cuts it off at 1 MiB. */
   relayWindow: 256 * KiB,
+  /** As linkHighMark, for a relay link: 160 ms of its rate, and one frame of the target size. */
+  relayHighMark: 64 * KiB,
   /** Frames of one relay link that may wait here; a session stops long before. */
   maxRelayBuffer: 8 * MiB,
   /** Frames for relay links that are no more, answered per second and in a burst. */

@@ -90,10 +90,17 @@ export class SecureChannel {
     return Math.max(this.#sendEpoch, this.#receiveKeys.epoch) + 1
   }
 
+  /** Bytes that the other side may have on their way to us here. */
+  get window(): number {
+    return this.channel.link.kind === 'relay' ? LIMITS.relayWindow : LIMITS.receiveWindow
+  }
+
   /** Whether another frame may be sealed now; where not, room() tells when. */
   get hasRoom(): boolean {
     if (this.#closed || this.#sealing >= SEALED_AT_ONCE) return false
-    return this.channel.link.bufferedAmount + this.#sealingBytes < LIMITS.linkHighMark
+    const { kind, bufferedAmount } = this.channel.link
+    const most = kind === 'relay' ? LIMITS.relayHighMark : LIMITS.linkHighMark
+    return bufferedAmount + this.#sealingBytes < most
   }
 
   /** Signs, encrypts and sends; frames leave in the order of the calls. */

@@ -398,7 +398,7 @@ describe('a link that is lost', () => {
     await pair.quiet()
     await pair.cut()
     expect(pair.a.states.at(-1)).toEqual({ state: 'suspended', code: 'LINK_LOST' })
-    expect(pair.a.session.linkKind).toBeUndefined()
+    expect(pair.a.session.link).toBeUndefined()
     const meanwhile = pair.a.send('message', -1)
     pair.wire = passing
     await pair.replaceLink()

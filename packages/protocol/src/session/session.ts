@@ -7,7 +7,7 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { Channel, Resumption } from '../handshake/channel.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import type { LinkEvents, LinkKind } from '../links/link.ts'
+import type { Link, LinkEvents } from '../links/link.ts'
 import { SESSION_TYPES, type SessionPayload, type SessionType, sessionPayloads } from '../messages.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
@@ -188,8 +188,9 @@ export class Session {
     return this.#rest
   }
 
-  get linkKind(): LinkKind | undefined {
-    return this.#current?.channel.link.kind
+  /** The link in use. */
+  get link(): Pick<Link, 'kind' | 'route'> | undefined {
+    return this.#current?.channel.link
   }
 
   /** Milliseconds since 1970 at which a frame last came. */
@@ -410,7 +411,7 @@ export class Session {
     const { ours, theirs } = resumed
     if (ours.expected !== undefined && theirs.expected !== undefined) {
       // What the other side had when it offered to go on; it may have acknowledged more since.
-      const settled = this.#outgoing.acknowledge(theirs.expected, LIMITS.receiveWindow)
+      const settled = this.#outgoing.acknowledge(theirs.expected, this.#window)
       this.#outgoing.sendAgain()
       this.#incoming.dropEarly()
       return settled
@@ -509,6 +510,10 @@ export class Session {
   /** Up to which sequence number all has arrived, and what is durable of it is stored. */
   get #acknowledgeable(): number {
     return this.#inbox.acknowledgeable(this.#incoming.expected)
+  }
+
+  get #window(): number {
+    return this.#current?.window ?? LIMITS.receiveWindow
   }
 
   get #unusedEpoch(): number {
@@ -612,7 +617,7 @@ export class Session {
     this.#unacknowledgedBytes = 0
     this.#stopAckTimer?.()
     this.#stopAckTimer = undefined
-    return { ack: this.#acknowledgeable, window: LIMITS.receiveWindow, resend: false }
+    return { ack: this.#acknowledgeable, window: this.#window, resend: false }
   }
 
   /** In a moment: what is sent in one go shares a frame. */

@@ -9,6 +9,7 @@ const peer = (id: string, differs: Partial<PeerInfo> = {}): PeerInfo => ({
   health: 'healthy',
   roundTrip: 10,
   link: 'webrtc',
+  route: 'direct',
   metAt: undefined,
   load: 0,
   capabilities: [{ name: 'text.count', version: '1.0' }],
