@@ -213,6 +213,10 @@ export const SIGNALING_TYPES = {
   ping: 6,
   pong: 7,
   error: 8,
+  announce: 9,
+  discover: 10,
+  found: 11,
+  ice_servers: 12,
 } as const
 export type SignalingType = keyof typeof SIGNALING_TYPES
 
@@ -240,6 +244,7 @@ const iceServer = v.strictObject({
   credential: v.optional(text(256)),
 })
 export type IceServer = v.InferOutput<typeof iceServer>
+const iceServers = v.pipe(v.array(iceServer), v.maxLength(16))
 
 export const signalingPayloads = {
   /** Server to peer, first: prove your key by signing this. `time` is the server's clock in ms since 1970. */
@@ -256,18 +261,27 @@ export const signalingPayloads = {
   welcome: v.strictObject({
     members: v.pipe(v.array(presenceRecord), v.maxLength(256)),
     total: count,
-    ice_servers: v.pipe(v.array(iceServer), v.maxLength(16)),
+    ice_servers: iceServers,
   }),
   presence: v.variant('event', [
     v.strictObject({ event: v.literal('joined'), presence: presenceRecord }),
     v.strictObject({ event: v.literal('left'), public_key: key }),
   ]),
   error: v.strictObject({ code: v.picklist(SIGNALING_ERRORS), message: text(256), public_key: v.optional(key) }),
+  /** Peer to server: by which capability tags it is found from now on; they take the place of those it announced before. */
+  announce: v.strictObject({ tags: v.pipe(v.array(digest), v.maxLength(PROTOCOL.maxCapabilities)) }),
+  /** Peer to server: who announced this tag? */
+  discover: v.strictObject({ tag: digest }),
+  /** Server to peer, for each discover: some of them, drawn at random where there are many. */
+  found: v.strictObject({ tag: digest, members: v.pipe(v.array(presenceRecord), v.maxLength(64)) }),
+  /** Server to peer: take the place of those it was given, whose credentials are about to expire. */
+  ice_servers: v.strictObject({ ice_servers: iceServers }),
 } satisfies Partial<Record<SignalingType, v.GenericSchema>>
 export type SignalingPayload<T extends keyof typeof signalingPayloads> = v.InferOutput<(typeof signalingPayloads)[T]>
 
 /**
- * Close codes of the signaling socket (SPEC §10). 4000 to 4099: come back after a full-jitter back-off.
+ * Close codes of the signaling socket (SPEC §10). 4000 to 4099: come back after the delay that the reason may name
+ * (close-reason.ts) and a full-jitter back-off.
  * 4100 to 4199: do not come back as you are, something must change first.
  */
 export const SIGNALING_CLOSE = {

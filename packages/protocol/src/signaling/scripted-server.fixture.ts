@@ -136,7 +136,7 @@ export class ScriptedSocket implements Socket {
   }
 
   /** The server's side, or the network, ends the socket. */
-  end(code = 1006): void {
-    this.#events.close(code, '')
+  end(code = 1006, reason = ''): void {
+    this.#events.close(code, reason)
   }
 }
