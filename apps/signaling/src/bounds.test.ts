@@ -4,6 +4,19 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import { FakeClock } from './fake-clock.fixture.ts'
 import { connect, crypto, joined, MESH, serve } from './serve.fixture.ts'
 
+/** For who tests another limit. */
+const UNLIMITED = {
+  messageRate: 1_000_000,
+  keyMessageRate: 1_000_000,
+  pairMessageRate: 1_000_000,
+  byteRate: 2 ** 30,
+  byteBurst: 2 ** 30,
+  keyByteRate: 2 ** 30,
+  keyByteBurst: 2 ** 30,
+  pairByteRate: 2 ** 30,
+  pairByteBurst: 2 ** 30,
+}
+
 let clock: FakeClock
 
 beforeEach(() => {
@@ -35,9 +48,8 @@ test('a message in a few fragments passes, one in thousands ends the socket', as
 })
 
 test('messages beyond the rate are dropped and said to be; the rate comes back with time', async () => {
-  const server = await serve({ clock, limits: { messageBurst: 3, messageRate: 1, maxDropped: 10 } })
-  const client = connect(server)
-  await client.next('challenge')
+  const server = await serve({ clock, limits: { messageBurst: 3, messageRate: 1, maxDropped: 10, discoverSize: 3 } })
+  const { client } = await joined(server, { autoPong: false })
   for (let i = 0; i < 3; i++) await client.ping()
   client.send({ type: 'ping', payload: new Uint8Array(0) })
   expect((await client.next('error')).payload.code).toBe('RATE_LIMITED')
@@ -63,15 +75,14 @@ const FLOODS = {
   'WebSocket pongs': (client: ReturnType<typeof connect>) => client.socket.pong(),
 }
 test.each(Object.entries(FLOODS))('a flood of %s ends the socket, which may come back', async (_name, send) => {
-  const server = await serve({ clock, limits: { messageBurst: 5, maxDropped: 5 } })
-  const client = connect(server)
-  await client.next('challenge')
+  const server = await serve({ clock, limits: { messageBurst: 5, maxDropped: 5, discoverSize: 5 } })
+  const { client } = await joined(server)
   for (let i = 0; i < 11; i++) send(client)
   expect((await client.closed).code).toBe(SIGNALING_CLOSE.rateLimited)
 })
 
 test('who does not read is closed once too much waits for it, and the others go on', async () => {
-  const server = await serve({ limits: { messageRate: 1_000_000, byteRate: 2 ** 30, byteBurst: 2 ** 30 } })
+  const server = await serve({ limits: UNLIMITED })
   const [alice, bob, slow] = [await joined(server), await joined(server), await joined(server)]
   await alice.client.next('presence')
   await alice.client.next('presence')
@@ -152,4 +163,86 @@ test('strangers who prove nothing take a part of the places only', async () => {
   stranger.socket.close()
   await vi.waitFor(() => joined(server, { key }))
   await joined(server)
+})
+
+test('who has not proved a key may send little, and is asked to come back later', async () => {
+  const client = connect(await serve({ limits: { unprovenMessages: 3, maxDropped: 0, comeBackAfter: 700 } }))
+  await client.next('challenge')
+  for (let i = 0; i < 3; i++) await client.ping()
+  client.send({ type: 'ping', payload: new Uint8Array(0) })
+  expect(await client.closed).toEqual({
+    code: SIGNALING_CLOSE.rateLimited,
+    reason: 'retry after 700 ms: Too many messages, for too long.',
+  })
+})
+
+test('a key has its budget whatever sockets it opens', async () => {
+  const server = await serve({ clock, limits: { keyMessageRate: 1, keyMessageBurst: 4 } })
+  const first = await joined(server, { autoPong: false })
+  for (let i = 0; i < 3; i++) await first.client.ping()
+  const second = await joined(server, { key: first.key, autoPong: false })
+  await second.client.ping()
+  second.client.send({ type: 'ping', payload: new Uint8Array(0) })
+  expect((await second.client.next('error')).payload.code).toBe('RATE_LIMITED')
+  const other = await joined(server)
+  await other.client.ping()
+})
+
+test('one peer cannot use up more of another than its share, and may go on to a third', async () => {
+  const server = await serve({ clock, limits: { pairMessageBurst: 2, pairMessageRate: 1 } })
+  const [alice, bob, carol] = [await joined(server), await joined(server), await joined(server)]
+  await alice.client.next('presence')
+  await alice.client.next('presence')
+  for (let i = 0; i < 3; i++) alice.client.relay(bob.key.publicKey, new Uint8Array([i]))
+  const { code, public_key } = (await alice.client.next('error')).payload
+  expect({ code, public_key }).toEqual({ code: 'RATE_LIMITED', public_key: bob.key.publicKey })
+  alice.client.relay(carol.key.publicKey, new Uint8Array([9]))
+  expect((await carol.client.next('relay')).payload).toEqual(new Uint8Array([9]))
+})
+
+test('a key is in so many meshes at once, and in another when it has left one', async () => {
+  const server = await serve({ limits: { maxMeshesPerKey: 1, comeBackAfter: 900 } })
+  const here = await joined(server)
+  const there = connect(server)
+  there.send({ type: 'join', payload: await there.joinFor(crypto, here.key, new Uint8Array(32)) })
+  const { code, reason } = await there.closed
+  expect(code).toBe(SIGNALING_CLOSE.overloaded)
+  expect(reason).toMatch(/^retry after 900 ms: /)
+  // Its own place a newer socket always gets.
+  const again = await joined(server, { key: here.key })
+  again.client.socket.close()
+  await again.client.closed
+  await vi.waitFor(() => joined(server, { key: here.key, meshId: new Uint8Array(32) }))
+})
+
+test('who reads, but not what it was sent in time, is closed', async () => {
+  const server = await serve({ clock, limits: { ...UNLIMITED, sendHighMark: 2 ** 26, silence: 100_000 } })
+  const [alice, slow] = [await joined(server), await joined(server)]
+  await alice.client.next('presence')
+  slow.client.socket.pause()
+  // More than the system's own buffers take.
+  for (let i = 0; i < 200; i++) alice.client.relay(slow.key.publicKey, new Uint8Array(60_000))
+  await alice.client.ping()
+  clock.advance(14_999)
+  await alice.client.ping()
+  clock.advance(15_001)
+  expect((await alice.client.next('presence')).payload.event).toBe('left')
+  slow.client.socket.resume()
+  expect((await slow.client.closed).code).toBe(SIGNALING_CLOSE.tooSlow)
+})
+
+test('when too much waits for all together, those for whom most waits are closed', async () => {
+  const limits = { ...UNLIMITED, sendHighMark: 2 ** 26, maxQueued: 3_000_000, queueSweep: 10 }
+  const server = await serve({ limits })
+  const [alice, slow, slower] = [await joined(server), await joined(server), await joined(server)]
+  await alice.client.next('presence')
+  await alice.client.next('presence')
+  slow.client.socket.pause()
+  slower.client.socket.pause()
+  for (let i = 0; i < 100; i++) alice.client.relay(slow.key.publicKey, new Uint8Array(60_000))
+  for (let i = 0; i < 200; i++) alice.client.relay(slower.key.publicKey, new Uint8Array(60_000))
+  const left = (await alice.client.next('presence')).payload
+  expect(left).toEqual({ event: 'left', public_key: slower.key.publicKey })
+  slower.client.socket.resume()
+  expect((await slower.client.closed).code).toBe(SIGNALING_CLOSE.tooSlow)
 })

@@ -3,6 +3,7 @@ import {
   type Bytes,
   type Clock,
   type CryptoProvider,
+  closeReason,
   decodeSignaling,
   encodeSignaling,
   fingerprintOf,
@@ -15,33 +16,42 @@ import {
 } from '@tsunagi/protocol/signaling'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
+import type { Accounts } from './accounts.ts'
 import { verifyJoin } from './join-proof.ts'
+import { type KeyAccount, pairBudgets } from './keys.ts'
 import type { SignalingLimits } from './limits.ts'
-import type { Member, Mesh, Meshes } from './mesh.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { type Member, type Mesh, type Meshes, mapKey } from './mesh.ts'
+import type { Metrics } from './metrics.ts'
+import { TokenBucket, TrafficBudget } from './token-bucket.ts'
+import { type TurnOptions, turnServer } from './turn.ts'
+import { WriteWatch } from './write-watch.ts'
 
 /** What all sockets of a server share. */
 export interface ConnectionHost {
   readonly clock: Clock
   readonly crypto: CryptoProvider
-  readonly iceServers: IceServer[]
+  readonly iceServers: readonly IceServer[]
+  readonly keys: Accounts<KeyAccount>
   readonly limits: SignalingLimits
   readonly log: Logger
   readonly meshes: Meshes
+  readonly metrics: Metrics
   readonly origins: ReadonlySet<string>
+  readonly turn: TurnOptions | undefined
 }
 
 type State = 'unproven' | 'proving' | 'proven' | 'closed'
-type FromPeer = 'join' | 'relay' | 'ping'
+type FromPeer = 'join' | 'relay' | 'ping' | 'announce' | 'discover'
 type ErrorPayload = SignalingPayload<'error'>
 type CloseKind = keyof typeof SIGNALING_CLOSE
 
+const BEFORE_JOIN = { join: true, relay: false, ping: true, announce: false, discover: false }
 /** What is taken in which state; the rest is answered INVALID_STATE. */
 const ACCEPTED: Record<State, Record<FromPeer, boolean>> = {
-  unproven: { join: true, relay: false, ping: true },
-  proving: { join: false, relay: false, ping: true },
-  proven: { join: false, relay: true, ping: true },
-  closed: { join: false, relay: false, ping: false },
+  unproven: BEFORE_JOIN,
+  proving: { ...BEFORE_JOIN, join: false },
+  proven: { join: false, relay: true, ping: true, announce: true, discover: true },
+  closed: { join: false, relay: false, ping: false, announce: false, discover: false },
 }
 
 const CLOSE_REASONS: Record<CloseKind, string> = {
@@ -56,17 +66,30 @@ const CLOSE_REASONS: Record<CloseKind, string> = {
   wrongVersion: 'Another version of the protocol.',
 }
 
+/** Of the lifetime of TURN credentials, after which a peer that stays gets new ones. */
+const TURN_RENEWAL = 0.75
+
+/** Where a proven peer is. */
+interface Seat {
+  readonly mesh: Mesh
+  readonly member: Member
+  readonly account: KeyAccount
+}
+
 export class Connection {
   readonly #socket: WebSocket
   readonly #host: ConnectionHost
   readonly #proven: () => void
   readonly #challenge: Bytes
-  readonly #messages: TokenBucket
-  readonly #bytes: TokenBucket
   readonly #drops: TokenBucket
+  readonly #pairs: Accounts<TrafficBudget>
+  readonly #writes: WriteWatch
+  /** A small one until the key is proved. */
+  #traffic: TrafficBudget
   #state: State = 'unproven'
-  #seat: { readonly mesh: Mesh; readonly member: Member } | undefined
+  #seat: Seat | undefined
   #heardAt: number
+  #renewTurnAt = Number.POSITIVE_INFINITY
   #cancelTimer: () => void
 
   /** @param proven called once, when the key is proved */
@@ -75,9 +98,10 @@ export class Connection {
     this.#socket = socket
     this.#host = host
     this.#proven = proven
-    this.#messages = new TokenBucket(limits.messageRate, limits.messageBurst, clock)
-    this.#bytes = new TokenBucket(limits.byteRate, limits.byteBurst, clock)
+    this.#traffic = new TrafficBudget(unprovenRates(limits), clock)
     this.#drops = new TokenBucket(limits.maxDropped / 60, limits.maxDropped, clock)
+    this.#pairs = pairBudgets(limits, clock)
+    this.#writes = new WriteWatch(clock, limits.writeDeadline, () => this.close('tooSlow'))
     this.#heardAt = clock.now()
     // A slow line is no reason to stay away, so this is not the code of a proof that failed.
     this.#cancelTimer = clock.after(limits.proofDeadline, () => this.close('silent'))
@@ -95,10 +119,13 @@ export class Connection {
     })
   }
 
-  /** Tells the peer why and waits for its answer, for the close timeout at most. Idempotent. */
-  close(kind: CloseKind): void {
+  /**
+   * Tells the peer why and waits for its answer, for the close timeout at most. Idempotent.
+   * @param delay milliseconds for which it is asked to stay away; of no meaning where it is not to come back
+   */
+  close(kind: CloseKind, delay = 0): void {
     if (this.#state === 'closed') return
-    this.#socket.close(SIGNALING_CLOSE[kind], CLOSE_REASONS[kind])
+    this.#socket.close(SIGNALING_CLOSE[kind], closeReason(CLOSE_REASONS[kind], delay))
     this.#end(SIGNALING_CLOSE[kind])
   }
 
@@ -106,8 +133,14 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#cancelTimer()
+    this.#writes.stop()
+    this.#host.metrics.closed(code)
     this.#host.log.info({ peer: this.#name, code }, 'closed')
-    this.#seat?.mesh.leave(this.#seat.member)
+    if (this.#seat === undefined) return
+    const { account, member, mesh } = this.#seat
+    account.meshes--
+    mesh.leave(member)
+    this.#host.meshes.release(mesh.id)
   }
 
   /** As logs name the peer: enough to tell two apart. */
@@ -115,13 +148,21 @@ export class Connection {
     return this.#seat && fingerprintOf(peerIdOf(this.#seat.member.publicKey))
   }
 
-  /** Notes that the peer lives, and answers whether its rate allows what it sent. */
-  #admit(bytes: number): boolean {
+  /** Notes that the peer lives, and answers whether its rates allow what it sent. */
+  #admit(bytes: number, messages = 1): boolean {
     if (this.#state === 'closed') return false
     this.#heardAt = this.#host.clock.now()
-    if (this.#messages.take(1) && this.#bytes.take(bytes)) return true
-    if (this.#drops.take(1)) this.#answer('RATE_LIMITED', 'A message was dropped: too many of them, or too many bytes.')
-    else this.close('rateLimited')
+    if (!this.#traffic.has(bytes, messages)) return this.#drop('messageRate')
+    if (this.#seat?.account.traffic.take(bytes, messages) === false) return this.#drop('keyMessageRate')
+    return this.#traffic.take(bytes, messages)
+  }
+
+  /** Says that a message was dropped, and closes the socket once there were too many. */
+  #drop(limit: string, publicKey?: Bytes): false {
+    this.#host.metrics.refused(limit)
+    if (this.#drops.take(1)) {
+      this.#answer('RATE_LIMITED', 'A message was dropped: too many of them, or too many bytes.', publicKey)
+    } else this.close('rateLimited', this.#host.limits.comeBackAfter)
     return false
   }
 
@@ -137,9 +178,8 @@ export class Connection {
   }
 
   #handle(message: SignalingMessage): void {
-    if (message.type !== 'join' && message.type !== 'relay' && message.type !== 'ping') {
-      throw new TsunagiError('INVALID_FORMAT', `A peer does not send ${message.type}.`)
-    }
+    if (!isFromPeer(message)) throw new TsunagiError('INVALID_FORMAT', `A peer does not send ${message.type}.`)
+    this.#host.metrics.received(message.type)
     if (!ACCEPTED[this.#state][message.type]) {
       this.#answer('INVALID_STATE', `No ${message.type} is taken while this socket is ${this.#state}.`)
       return
@@ -151,6 +191,12 @@ export class Connection {
       case 'relay':
         this.#relay(message.publicKey, message.payload)
         break
+      case 'announce':
+        this.#seat?.mesh.announce(this.#seat.member, message.payload.tags)
+        break
+      case 'discover':
+        this.#discover(message.payload.tag)
+        break
       case 'join':
         this.#join(message.payload).catch((error: unknown) => this.#fail(error))
     }
@@ -158,60 +204,106 @@ export class Connection {
 
   async #join(join: SignalingPayload<'join'>): Promise<void> {
     this.#state = 'proving'
-    const { clock, crypto, iceServers, limits, log, meshes, origins } = this.#host
+    const { clock, crypto, keys, limits, meshes, metrics, origins } = this.#host
+    const begun = performance.now()
     try {
       await verifyJoin(crypto, join, { challenge: this.#challenge, origins, now: clock.now() })
     } catch (error) {
       if (!(error instanceof TsunagiError)) throw error
+      metrics.refused('proof')
       if (error.code === 'INVALID_VERSION') this.#refuse('INVALID_VERSION', error.message, 'wrongVersion')
       else this.#refuse('INVALID_SIGNATURE', error.message, 'notProven')
       return
     }
     if (!this.#is('proving')) return
+    this.#proven()
+    this.#cancelTimer()
 
-    const mesh = meshes.get(join.mesh_id)
+    const mesh = await meshes.hold(join.mesh_id)
     const member: Member = {
       // Copies: the originals are views that would keep the whole read buffer alive as long as the socket.
       publicKey: new Uint8Array(join.public_key),
       presence: new Uint8Array(join.presence),
-      send: (message) => this.#sendBytes(message),
+      tell: (message) => void this.#sendBytes(message),
+      relay: (sender, payload) => this.#deliver(sender, payload),
       replaced: () => this.close('replaced'),
     }
-    if (!mesh.join(member)) {
-      this.close('overloaded')
+    const account = keys.get(mapKey(member.publicKey))
+    const refusal = this.#is('proving') ? roomFor(member, mesh, account, limits) : 'gone'
+    if (refusal !== undefined) {
+      meshes.release(mesh.id)
+      metrics.refused(refusal)
+      this.close('overloaded', limits.comeBackAfter)
       return
     }
-    this.#seat = { mesh, member }
+    account.meshes++
+    this.#seat = { mesh, member, account }
     this.#state = 'proven'
-    this.#proven()
-    this.#cancelTimer()
-    log.info({ peer: this.#name, members: mesh.size }, 'joined')
-    mesh.announce(member)
-    this.#keepAlive()
-    // Last, since a socket that takes no more is closed by it, and then leaves.
-    const members = mesh.sample(limits.sampleSize, member).map((other) => other.presence)
-    this.#send({ type: 'welcome', payload: { members, total: mesh.size, ice_servers: iceServers } })
+    this.#traffic = new TrafficBudget(limits, clock)
+    this.#welcome(this.#seat)
+    metrics.joined(performance.now() - begun)
+  }
+
+  #welcome({ mesh, member }: Seat): void {
+    const others = mesh.sample(member)
+    const members = others.map((other) => other.presence)
+    this.#host.log.info({ peer: this.#name, members: mesh.size }, 'joined')
+    this.#send({ type: 'welcome', payload: { members, total: mesh.size, ice_servers: this.#iceServers() } })
+    // After the welcome, which must be the first that the peer hears, and may be too much for a socket that takes no more.
+    if (!this.#is('proven')) return
+    mesh.introduce(member, others)
+    if (this.#is('proven')) this.#keepAlive()
+  }
+
+  /** With new TURN credentials, unless the key has had too many. */
+  #iceServers(): IceServer[] {
+    const { clock, iceServers, limits, metrics, turn } = this.#host
+    this.#renewTurnAt = clock.now() + limits.turnLifetime * TURN_RENEWAL
+    if (turn === undefined || this.#seat === undefined) return [...iceServers]
+    if (!this.#seat.account.turn.take(1)) {
+      metrics.refused('turnPerHour')
+      return [...iceServers]
+    }
+    return [...iceServers, turnServer(turn, this.#seat.member.publicKey, limits.turnLifetime, clock.now())]
+  }
+
+  #relay(addressee: Bytes, payload: Bytes): void {
+    if (this.#seat === undefined) return
+    const { mesh, member } = this.#seat
+    if (!this.#pairs.get(mapKey(addressee)).take(payload.length)) this.#drop('pairMessageRate', addressee)
+    else if (!mesh.relay(member, addressee, payload)) {
+      this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
+    }
   }
 
   /**
    * The sender's key takes the place of the addressee's. A new message, since a view into what was read would keep all
    * that was read with it for as long as a slow reader leaves it waiting.
    */
-  #relay(addressee: Bytes, payload: Bytes): void {
-    if (this.#seat === undefined) return
-    const { mesh, member } = this.#seat
-    const target = mesh.member(addressee)
-    if (target) target.send(encodeSignaling({ type: 'relay', publicKey: member.publicKey, payload }))
-    else this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
+  #deliver(sender: Bytes, payload: Bytes): boolean {
+    if (!this.#sendBytes(encodeSignaling({ type: 'relay', publicKey: sender, payload }))) return false
+    this.#host.metrics.relayed('local')
+    return true
+  }
+
+  /** An answer of many records counts as so many messages. */
+  #discover(tag: Bytes): void {
+    if (this.#seat === undefined || !this.#admit(0, this.#host.limits.discoverSize - 1)) return
+    const members = this.#seat.mesh.discover(this.#seat.member, tag).map(({ presence }) => presence)
+    this.#send({ type: 'found', payload: { tag, members } })
   }
 
   /** Pings again and again, and closes the socket once it has been silent for too long. */
   #keepAlive(): void {
-    const { clock, limits } = this.#host
-    const silentFor = clock.now() - this.#heardAt
+    const { clock, limits, turn } = this.#host
+    const now = clock.now()
+    const silentFor = now - this.#heardAt
     if (silentFor >= limits.silence) {
       this.close('silent')
       return
+    }
+    if (turn !== undefined && now >= this.#renewTurnAt) {
+      this.#send({ type: 'ice_servers', payload: { ice_servers: this.#iceServers() } })
     }
     this.#socket.ping()
     this.#cancelTimer = clock.after(Math.min(limits.pingInterval, limits.silence - silentFor), () => this.#keepAlive())
@@ -220,7 +312,7 @@ export class Connection {
   /** A fault of this server ends the one socket that met it. */
   #fail(error: unknown): void {
     this.#host.log.error({ err: error }, 'a message could not be handled')
-    this.close('overloaded')
+    this.close('overloaded', this.#host.limits.comeBackAfter)
   }
 
   #refuse(code: ErrorPayload['code'], message: string, kind: CloseKind): void {
@@ -237,14 +329,36 @@ export class Connection {
     this.#sendBytes(encodeSignaling(message))
   }
 
-  #sendBytes(message: Uint8Array): void {
-    if (this.#state === 'closed') return
-    if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) this.close('tooSlow')
-    else this.#socket.send(message)
+  /** Answers whether it was taken for sending. */
+  #sendBytes(message: Uint8Array): boolean {
+    if (this.#state === 'closed') return false
+    if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) {
+      this.close('tooSlow')
+      return false
+    }
+    this.#socket.send(message, this.#writes.handedOver())
+    return true
   }
 
   /** Asks anew: while a promise was awaited the socket may have closed. */
   #is(state: State): boolean {
     return this.#state === state
   }
+}
+
+/** Takes the seat, or answers the limit that leaves none. */
+function roomFor(member: Member, mesh: Mesh, account: KeyAccount, limits: SignalingLimits): string | undefined {
+  // A newer socket in the same mesh takes the older one's place.
+  const isNew = mesh.member(member.publicKey) === undefined
+  if (isNew && account.meshes >= limits.maxMeshesPerKey) return 'maxMeshesPerKey'
+  return mesh.join(member) ? undefined : 'maxMembers'
+}
+
+function isFromPeer(message: SignalingMessage): message is SignalingMessage & { readonly type: FromPeer } {
+  return message.type in BEFORE_JOIN
+}
+
+/** Nothing comes back with time: who has not proved a key soon is closed. */
+function unprovenRates({ unprovenBytes, unprovenMessages }: SignalingLimits) {
+  return { messageRate: 0, messageBurst: unprovenMessages, byteRate: 0, byteBurst: unprovenBytes }
 }

@@ -1,25 +1,48 @@
 /** Who gets in: decided at the HTTP upgrade, before a socket exists, and undone when the server stops. */
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import type { Accounts } from './accounts.ts'
+import { type AddressAccount, addressAccounts, nameOfAddress, type Proxies } from './addresses.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { pathOf } from './http.ts'
+import { type PageOrigins, pageMayEnter } from './origins.ts'
 
 /** Where the signaling WebSocket is on the host that serves the page. */
 export const SIGNALING_PATH = '/signaling'
 
+/** How often a stopping gate sends some of its peers away. */
+const DRAIN_STEP = 20
+
+export interface GateHost extends ConnectionHost {
+  readonly pages: PageOrigins
+  readonly proxies: Proxies
+}
+
+/** An answer instead of a socket. `limit` is what stands behind it, as metrics name it. */
+interface Refusal {
+  readonly status: 403 | 404 | 429 | 503
+  readonly limit: string
+  /** Milliseconds. */
+  readonly retryAfter?: number
+}
+
 export class Gate {
-  readonly #host: ConnectionHost
+  readonly #host: GateHost
+  readonly #addresses: Accounts<AddressAccount>
   readonly #upgrades: WebSocketServer
   readonly #connections = new Map<WebSocket, Connection>()
-  readonly #unproven = new Set<WebSocket>()
+  #unproven = 0
   #isOpen = true
+  #cancelSweep: () => void
   /** Called when the last socket of a closed gate is gone. */
   #emptied: (() => void) | undefined
 
-  constructor(host: ConnectionHost) {
-    const { limits } = host
+  constructor(host: GateHost) {
+    const { clock, limits } = host
     this.#host = host
+    this.#addresses = addressAccounts(limits, clock)
     // Its types do not know closeTimeout.
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
@@ -32,49 +55,154 @@ export class Gate {
       closeTimeout: limits.closeTimeout,
     }
     this.#upgrades = new WebSocketServer(options)
+    this.#cancelSweep = clock.after(limits.queueSweep, () => this.#sweepQueues())
   }
 
   get isOpen(): boolean {
     return this.#isOpen
   }
 
+  get size(): number {
+    return this.#connections.size
+  }
+
+  get unproven(): number {
+    return this.#unproven
+  }
+
+  /** Bytes that wait for readers. */
+  get queued(): number {
+    let bytes = 0
+    for (const { bufferedAmount } of this.#connections.keys()) bytes += bufferedAmount
+    return bytes
+  }
+
+  /**
+   * A TCP connection was taken. One address has so many at most, whatever it does with them: half a request on each of all
+   * that the server takes would keep everybody else out. A listed proxy speaks for many.
+   */
+  connected(socket: Socket): void {
+    const name = nameOfAddress(socket.remoteAddress)
+    if (name === undefined || this.#host.proxies.includes(socket.remoteAddress)) return
+    const { maxConnectionsPerAddress, maxRequestsPerAddress } = this.#host.limits
+    const account = this.#addresses.get(name)
+    if (account.connections >= maxConnectionsPerAddress + maxRequestsPerAddress) {
+      this.#host.metrics.refused('maxRequestsPerAddress')
+      socket.destroy()
+      return
+    }
+    account.connections++
+    socket.once('close', () => account.connections--)
+  }
+
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const refusal = this.#refusal(request)
-    if (refusal === undefined) this.#upgrades.handleUpgrade(request, socket, head, (opened) => this.#enter(opened))
-    else refuse(socket, refusal)
+    const client = this.#host.proxies.clientOf(request)
+    if (client === undefined) {
+      socket.destroy()
+      return
+    }
+    const account = this.#addresses.get(client)
+    const refusal = this.#refusal(request, account)
+    if (refusal !== undefined) {
+      this.#host.metrics.refused(refusal.limit)
+      refuse(socket, refusal)
+      return
+    }
+    this.#upgrades.handleUpgrade(request, socket, head, (opened) => this.#enter(opened, account))
   }
 
-  /** Lets nobody in any more and sends all away. Fulfils when they are gone, which takes the close timeout at most. */
-  close(): Promise<void> {
+  /**
+   * Lets nobody in any more and sends all away, one after the other over drainSpread. Fulfils when they are gone, which
+   * takes drainDeadline at most.
+   */
+  async close(): Promise<void> {
+    const { clock, limits } = this.#host
     this.#isOpen = false
-    return new Promise((resolve) => {
+    this.#cancelSweep()
+    if (this.#connections.size === 0) return
+    const gone = new Promise<void>((resolve) => {
       this.#emptied = resolve
-      for (const connection of this.#connections.values()) connection.close('goingAway')
-      if (this.#connections.size === 0) resolve()
     })
+    const cancelDeadline = clock.after(limits.drainDeadline, () => {
+      for (const socket of this.#connections.keys()) socket.terminate()
+    })
+    const leaving = [...this.#connections.values()]
+    const share = Math.max(1, Math.ceil((leaving.length * DRAIN_STEP) / limits.drainSpread))
+    let cancelStep: () => void = () => undefined
+    const sendAway = () => {
+      // Who is told last is the first to come back: the server may be there again by then.
+      for (const connection of leaving.splice(-share)) {
+        connection.close('goingAway', Math.floor(Math.random() * limits.drainSpread))
+      }
+      if (leaving.length > 0) cancelStep = clock.after(DRAIN_STEP, sendAway)
+    }
+    sendAway()
+    await gone
+    cancelStep()
+    cancelDeadline()
   }
 
-  #refusal(request: IncomingMessage): number | undefined {
-    if (pathOf(request) !== SIGNALING_PATH) return 404
-    const { maxConnections, maxUnproven } = this.#host.limits
-    const full = this.#connections.size >= maxConnections || this.#unproven.size >= maxUnproven
-    return full || !this.#isOpen ? 503 : undefined
+  #refusal(request: IncomingMessage, account: AddressAccount): Refusal | undefined {
+    const { limits, pages } = this.#host
+    if (pathOf(request) !== SIGNALING_PATH) return { status: 404, limit: 'path' }
+    if (!pageMayEnter(request.headers.origin, pages)) return { status: 403, limit: 'origin' }
+    const retryAfter = limits.comeBackAfter
+    if (!this.#isOpen) return { status: 503, limit: 'stopping', retryAfter }
+    if (!account.attempts.take(1)) {
+      return { status: 429, limit: 'attemptRate', retryAfter: account.attempts.waitFor(1) }
+    }
+    if (account.sockets >= limits.maxConnectionsPerAddress) {
+      return { status: 429, limit: 'maxConnectionsPerAddress', retryAfter }
+    }
+    if (account.unproven >= limits.maxUnprovenPerAddress) {
+      return { status: 429, limit: 'maxUnprovenPerAddress', retryAfter }
+    }
+    if (this.#connections.size >= limits.maxConnections) return { status: 503, limit: 'maxConnections', retryAfter }
+    if (this.#unproven >= limits.maxUnproven) return { status: 503, limit: 'maxUnproven', retryAfter }
+    return undefined
   }
 
-  #enter(socket: WebSocket): void {
-    this.#unproven.add(socket)
-    this.#connections.set(socket, new Connection(socket, this.#host, () => this.#unproven.delete(socket)))
+  #enter(socket: WebSocket, account: AddressAccount): void {
+    let isUnproven = true
+    const proven = () => {
+      if (!isUnproven) return
+      isUnproven = false
+      account.unproven--
+      this.#unproven--
+    }
+    account.sockets++
+    account.unproven++
+    this.#unproven++
+    this.#connections.set(socket, new Connection(socket, this.#host, proven))
     socket.on('close', () => {
-      this.#unproven.delete(socket)
+      proven()
+      account.sockets--
       this.#connections.delete(socket)
       if (this.#connections.size === 0) this.#emptied?.()
     })
   }
+
+  /** Sends the slowest readers away while more waits for all together than there is room for. */
+  #sweepQueues(): void {
+    const { clock, limits } = this.#host
+    let queued = this.queued
+    if (queued > limits.maxQueued) {
+      const slowest = [...this.#connections].sort(([a], [b]) => b.bufferedAmount - a.bufferedAmount)
+      for (const [socket, connection] of slowest) {
+        if (queued <= limits.maxQueued) break
+        queued -= socket.bufferedAmount
+        connection.close('tooSlow')
+      }
+    }
+    this.#cancelSweep = clock.after(limits.queueSweep, () => this.#sweepQueues())
+  }
 }
 
-function refuse(socket: Duplex, status: number): void {
+function refuse(socket: Duplex, { status, retryAfter }: Refusal): void {
   // The other side may be gone already; there is nobody left to tell.
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  const headers = ['Connection: close', 'Content-Length: 0']
+  if (retryAfter !== undefined) headers.push(`Retry-After: ${Math.max(1, Math.ceil(retryAfter / 1_000))}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n`)
 }

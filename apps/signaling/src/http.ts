@@ -1,9 +1,10 @@
-/** What is answered to plain HTTP: the built web app and two questions about health. */
+/** What is answered to plain HTTP: the built web app, two questions about health, and the limits. */
 import { existsSync } from 'node:fs'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { join } from 'node:path'
 import { TsunagiError } from '@tsunagi/protocol/signaling'
 import send from 'send'
+import type { SignalingLimits } from './limits.ts'
 
 /** Sent with every answer: no foreign script runs in the page, and no other page frames it. */
 const SECURITY_HEADERS = {
@@ -28,15 +29,18 @@ const ASK_AGAIN = 'no-cache'
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void
 
+/** `degraded`: peers are taken, and reach those at this node only. */
+export type Readiness = 'ready' | 'degraded' | 'stopping'
+
 export interface HttpOptions {
-  /** Whether new sockets are taken. */
-  ready(): boolean
+  readonly limits: SignalingLimits
+  readiness(): Readiness
   /** Directory of the built web app; none is served without it. */
   readonly webApp: string | undefined
 }
 
 /** @throws TsunagiError INVALID_ARGUMENT where `webApp` holds no built app */
-export function httpHandler({ ready, webApp }: HttpOptions): HttpHandler {
+export function httpHandler({ limits, readiness, webApp }: HttpOptions): HttpHandler {
   if (webApp !== undefined && !existsSync(join(webApp, 'index.html'))) {
     throw new TsunagiError(
       'INVALID_ARGUMENT',
@@ -50,9 +54,13 @@ export function httpHandler({ ready, webApp }: HttpOptions): HttpHandler {
       return answerStatus(response, 405)
     }
     const path = pathOf(request)
-    if (path === '/livez') return answerHealth(response, 200, 'live')
-    if (path === '/readyz')
-      return ready() ? answerHealth(response, 200, 'ready') : answerHealth(response, 503, 'stopping')
+    if (path === '/livez') return answerJson(response, 200, { status: 'live' })
+    if (path === '/readyz') {
+      const status = readiness()
+      // A degraded node takes peers: without Redis all are, and a balancer that left them all out would end the service.
+      return answerJson(response, status === 'stopping' ? 503 : 200, { status })
+    }
+    if (path === '/limits') return answerJson(response, 200, limits)
     if (webApp === undefined) return answerStatus(response, 404)
     send(request, path, { root: webApp, acceptRanges: false, cacheControl: false, lastModified: false })
       .on('headers', (file: ServerResponse) => {
@@ -71,9 +79,9 @@ export function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] as string
 }
 
-function answerHealth(response: ServerResponse, status: number, word: string): void {
+function answerJson(response: ServerResponse, status: number, value: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
-  response.end(JSON.stringify({ status: word }))
+  response.end(JSON.stringify(value))
 }
 
 function answerStatus(response: ServerResponse, status: number): void {

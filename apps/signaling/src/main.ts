@@ -1,4 +1,7 @@
-/** The process: settings in, one line for people out on stdout, logs as JSON on stderr, a clean end on SIGTERM. */
+/**
+ * The process: settings in, one line for people out on stdout, logs as JSON on stderr, a clean end on SIGTERM, and on
+ * SIGHUP the certificate is read again.
+ */
 import { fileURLToPath } from 'node:url'
 import { isTsunagiError } from '@tsunagi/protocol/signaling'
 import { pino } from 'pino'
@@ -17,6 +20,7 @@ async function start(): Promise<void> {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  process.on('SIGHUP', () => server.reloadTls())
   console.log(`Tsunagi is ready: open ${server.url} in two tabs.`)
 }
 

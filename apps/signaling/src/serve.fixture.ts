@@ -15,8 +15,9 @@ export interface Joined {
   readonly welcome: SignalingPayload<'welcome'>
 }
 
-export async function serve(options: SignalingServerOptions = {}): Promise<SignalingServer> {
-  const server = await createSignalingServer({ port: 0, crypto, ...options })
+/** Its end is not spread over time, so that tests end at once. */
+export async function serve({ limits, ...options }: SignalingServerOptions = {}): Promise<SignalingServer> {
+  const server = await createSignalingServer({ port: 0, crypto, limits: { drainSpread: 0, ...limits }, ...options })
   onTestFinished(() => server.close())
   return server
 }

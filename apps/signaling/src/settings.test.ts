@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { isTsunagiError } from '@tsunagi/protocol/signaling'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkLimits, LIMIT_NAMES, settingName } from './limits.ts'
-import { checkHost, checkOrigins, originsAt, pageAddress } from './origins.ts'
+import { checkHost, checkOrigins, checkPageOrigins, originsAt, pageAddress, pageMayEnter } from './origins.ts'
 import { serve } from './serve.fixture.ts'
 import { readSettings } from './settings.ts'
 
@@ -29,7 +32,15 @@ describe('settings', () => {
       TSUNAGI_LOG_LEVEL: 'silent',
       TSUNAGI_WEB_APP: '/srv/app',
       TSUNAGI_ORIGINS: 'wss://mesh.example,wss://www.mesh.example',
+      TSUNAGI_PAGE_ORIGINS: 'https://app.example',
+      TSUNAGI_PROXIES: '127.0.0.1, 10.0.0.0/8',
       TSUNAGI_ICE_SERVERS: '[{"urls": ["stun:stun.example:3478"]}]',
+      TSUNAGI_TURN_SECRET: 'shared',
+      TSUNAGI_TURN_URLS: 'turn:turn.example:3478,turns:turn.example:5349',
+      TSUNAGI_TLS_CERT: '/etc/cert.pem',
+      TSUNAGI_TLS_KEY: '/etc/key.pem',
+      TSUNAGI_METRICS_PORT: '9100',
+      REDIS_URL: 'redis://127.0.0.1:6379',
       ...Object.fromEntries(LIMIT_NAMES.map((limit, i) => [settingName(limit), `${i}`])),
     }
     expect(readSettings(env)).toEqual({
@@ -38,7 +49,13 @@ describe('settings', () => {
       logLevel: 'silent',
       webApp: '/srv/app',
       origins: ['wss://mesh.example', 'wss://www.mesh.example'],
+      pageOrigins: ['https://app.example'],
+      proxies: ['127.0.0.1', '10.0.0.0/8'],
       iceServers: [{ urls: ['stun:stun.example:3478'] }],
+      turn: { secret: 'shared', urls: ['turn:turn.example:3478', 'turns:turn.example:5349'] },
+      tls: { certificate: '/etc/cert.pem', key: '/etc/key.pem' },
+      metrics: { port: 9100, host: '127.0.0.1' },
+      redisUrl: 'redis://127.0.0.1:6379',
       limits: Object.fromEntries(LIMIT_NAMES.map((limit, i) => [limit, i])),
     })
     expect(settingName('maxMembers')).toBe('TSUNAGI_MAX_MEMBERS')
@@ -53,8 +70,49 @@ describe('settings', () => {
     [{ TSUNAGI_LOG_LEVEL: 'loud' }, 'one of fatal, error'],
     [{ TSUNAGI_ICE_SERVERS: 'stun:stun.example' }, 'TSUNAGI_ICE_SERVERS must be a JSON list'],
     [{ TSUNAGI_ICE_SERVERS: '{}' }, 'TSUNAGI_ICE_SERVERS must be a JSON list'],
+    [{ TSUNAGI_TURN_SECRET: 'alone' }, 'only together'],
+    [{ TSUNAGI_TLS_CERT: 'alone' }, 'only together'],
+    [{ TSUNAGI_METRICS_HOST: '0.0.0.0' }, 'only together'],
+    [{ REDIS_URL: 'localhost:6379' }, 'REDIS_URL must be like'],
+    [{ TSUNAGI_CONFIG: '/nowhere.json' }, 'The configuration file /nowhere.json (TSUNAGI_CONFIG) cannot be read'],
   ])('%j stops the start with a sentence', async (env, sentence) => {
     expect(await complaint(() => readSettings(env))).toContain(sentence)
+  })
+})
+
+describe('the configuration file', () => {
+  const read = async (config: unknown, env = {}) => {
+    const folder = await mkdtemp(join(tmpdir(), 'tsunagi-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config))
+    return readSettings({ ...env, TSUNAGI_CONFIG: join(folder, 'config.json') })
+  }
+
+  test('sets what the environment does not', async () => {
+    const config = {
+      PORT: 80,
+      HOST: '0.0.0.0',
+      TSUNAGI_ORIGINS: ['wss://mesh.example', 'wss://www.mesh.example'],
+      TSUNAGI_ICE_SERVERS: [{ urls: ['stun:stun.example:3478'] }],
+      TSUNAGI_MAX_MEMBERS: 5,
+    }
+    expect(await read(config, { PORT: '81', HOST: '' })).toMatchObject({
+      port: 81,
+      host: '0.0.0.0',
+      origins: ['wss://mesh.example', 'wss://www.mesh.example'],
+      iceServers: [{ urls: ['stun:stun.example:3478'] }],
+      limits: { maxMembers: 5 },
+    })
+  })
+
+  test.each([
+    [{ MAX_MEMBERS: 5 }, 'MAX_MEMBERS is not a setting'],
+    [{ TSUNAGI_CONFIG: '/other.json' }, 'TSUNAGI_CONFIG is not a setting'],
+    [{ TSUNAGI_MAX_MEMBERS: true }, 'TSUNAGI_MAX_MEMBERS is true'],
+    [{ TSUNAGI_MAX_MEMBERS: 1.5 }, 'TSUNAGI_MAX_MEMBERS is "1.5"'],
+    [['PORT'], 'must hold an object'],
+  ])('%j stops the start with a sentence', async (config, sentence) => {
+    expect(await complaint(() => read(config))).toContain(sentence)
   })
 })
 
@@ -68,7 +126,8 @@ describe('limits', () => {
     [{ maxMessage: 65_537 }, 'TSUNAGI_MAX_MESSAGE) cannot be 65537; it must be a whole number of at most 65536.'],
     [{ silence: 1.5 }, 'TSUNAGI_SILENCE) cannot be 1.5; it must be a whole number.'],
     [{ pingInterval: 30_000 }, 'silence must be longer than pingInterval'],
-    [{ byteBurst: 2_048 }, 'byteBurst must be at least maxMessage'],
+    [{ byteBurst: 2_048 }, 'byteBurst, keyByteBurst and pairByteBurst must be at least maxMessage'],
+    [{ drainSpread: 9_000 }, 'drainDeadline must be longer than drainSpread'],
   ])('%j is refused with a sentence', async (limits, sentence) => {
     expect(await complaint(() => checkLimits(limits))).toContain(sentence)
   })
@@ -101,6 +160,36 @@ describe('the origins of this server', () => {
   test.each(['fe80::1%eth0', 'two words'])('cannot be at the host %s', async (host) => {
     expect(await complaint(() => checkHost(host))).toContain('HOST is')
   })
+})
+
+describe('the pages that may open a socket', () => {
+  const own = new Set(['ws://localhost:8787', 'wss://mesh.example'])
+  const enters = (origin: string | undefined, listed: string[] = [], isLocal = false) =>
+    pageMayEnter(origin, { own, listed, isLocal })
+
+  test('are the own ones, those listed, and where nobody else comes those of this machine', () => {
+    expect(enters('http://localhost:8787')).toBe(true)
+    expect(enters('https://mesh.example')).toBe(true)
+    expect(enters('http://mesh.example')).toBe(false)
+    expect(enters('https://app.example')).toBe(false)
+    expect(enters('https://app.example', ['https://app.example'])).toBe(true)
+    expect(enters('https://app.example:444', ['https://app.example'])).toBe(false)
+    expect(enters('http://localhost:5173')).toBe(false)
+    for (const page of ['http://localhost:5173', 'http://127.0.0.1:5173', 'https://[::1]:5173']) {
+      expect(enters(page, [], true)).toBe(true)
+    }
+    for (const page of ['http://localhost.example', 'null', 'file://', 'http://localhost/', '']) {
+      expect(enters(page, [], true)).toBe(false)
+    }
+    expect(enters('https://any.example', ['*'])).toBe(true)
+    // No browser: it could as well claim any.
+    expect(enters(undefined)).toBe(true)
+  })
+
+  test.each(['app.example', 'wss://app.example', 'https://app.example/', 'https://*.example/'])(
+    'cannot be listed as %s',
+    async (origin) => expect(await complaint(() => checkPageOrigins([origin]))).toContain('TSUNAGI_PAGE_ORIGINS'),
+  )
 })
 
 describe('a server', () => {
