@@ -72,6 +72,19 @@ export class SignalingClient {
     return message as Received<T>
   }
 
+  /** All that comes, to the end of the socket. Not to be mixed with next(). */
+  async *messages(): AsyncGenerator<SignalingMessage> {
+    while (this.#received.length > 0 || this.socket.readyState !== WebSocket.CLOSED) {
+      const message = this.#received.shift()
+      if (message) yield message
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    }
+  }
+
   send(message: SignalingMessage): void {
     this.socket.send(encodeSignaling(message))
   }

@@ -226,6 +226,7 @@ export class Connection {
       presence: new Uint8Array(join.presence),
       tell: (message) => void this.#sendBytes(message),
       relay: (sender, payload) => this.#deliver(sender, payload),
+      undelivered: (addressee) => this.#unknown(addressee),
       replaced: () => this.close('replaced'),
     }
     const account = keys.get(mapKey(member.publicKey))
@@ -271,9 +272,11 @@ export class Connection {
     if (this.#seat === undefined) return
     const { mesh, member } = this.#seat
     if (!this.#pairs.get(mapKey(addressee)).take(payload.length)) this.#drop('pairMessageRate', addressee)
-    else if (!mesh.relay(member, addressee, payload)) {
-      this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
-    }
+    else if (!mesh.relay(member, addressee, payload)) this.#unknown(addressee)
+  }
+
+  #unknown(addressee: Bytes): void {
+    this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
   }
 
   /**

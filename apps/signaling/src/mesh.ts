@@ -14,6 +14,8 @@ export interface Member {
   tell(message: Uint8Array): void
   /** Answers whether it was taken for delivery. */
   relay(sender: Bytes, payload: Bytes): boolean
+  /** What it had relayed to another node did not find the addressee there. */
+  undelivered(addressee: Bytes): void
   /** A newer socket has proved the same key. */
   replaced(): void
 }
@@ -196,7 +198,9 @@ export class Mesh {
   }
 
   #acquaint(one: Seat, other: Seat): void {
-    if (one.acquainted.has(other)) return
+    // Two of other nodes are told of each other there.
+    const areElsewhere = one.member.node !== undefined && other.member.node !== undefined
+    if (areElsewhere || one.acquainted.has(other)) return
     for (const seat of [one, other]) {
       if (seat.acquainted.size < this.#limits.maxAcquainted) continue
       // The one it met first of all; a peer forgets in that order too.

@@ -22,6 +22,7 @@ import { checkLimits, type SignalingLimits } from './limits.ts'
 import { Meshes } from './mesh.ts'
 import { Metrics } from './metrics.ts'
 import { checkHost, checkOrigins, checkPageOrigins, isLoopback, originsAt, pageAddress } from './origins.ts'
+import { RedisNodes } from './redis-nodes.ts'
 import { systemClock } from './system-clock.ts'
 import { readTlsFiles, type TlsFiles } from './tls.ts'
 import { type TurnOptions, turnServer } from './turn.ts'
@@ -50,6 +51,8 @@ export interface SignalingServerOptions {
   readonly tls?: TlsFiles | undefined
   /** Where Prometheus asks. 0 takes any port that is free. Default nowhere. */
   readonly metrics?: { readonly port: number; readonly host: string } | undefined
+  /** By which it is one of many nodes. Without it the server is alone. */
+  readonly redisUrl?: string | undefined
   readonly limits?: Partial<SignalingLimits>
   readonly clock?: Clock
   readonly crypto?: CryptoProvider
@@ -85,7 +88,8 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
 
   const origins = new Set(furtherOrigins)
   const metrics = new Metrics()
-  const meshes = new Meshes(limits)
+  const nodes = options.redisUrl ? new RedisNodes({ url: options.redisUrl, clock, log, metrics }) : undefined
+  const meshes = new Meshes(limits, nodes)
   const gate = new Gate({
     clock,
     crypto,
@@ -111,7 +115,10 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   const timeouts = { connectionsCheckingInterval: limits.requestDeadline, requestTimeout: limits.requestDeadline }
   const answer = httpHandler({
     limits,
-    readiness: () => (gate.isOpen ? 'ready' : 'stopping'),
+    readiness: () => {
+      if (!gate.isOpen) return 'stopping'
+      return nodes?.isUp === false ? 'degraded' : 'ready'
+    },
     webApp: options.webApp,
   })
   const secure = tls && createTlsServer({ ...timeouts, ...readTlsFiles(tls) }, answer)
@@ -124,12 +131,14 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   // As when the process is out of files: those who are connected stay.
   http.on('error', ({ code }: NodeJS.ErrnoException) => log.error({ code }, 'a connection could not be taken'))
   for (const origin of originsAt(host, taken, tls ? 'wss' : 'ws')) origins.add(origin)
+  await nodes?.connect()
   const metricsServer = options.metrics && (await serveMetrics(metrics, options.metrics))
   log.info({ port: taken, metricsPort: metricsServer?.port }, 'listening')
 
   const stop = async () => {
     log.info('stopping')
     await gate.close()
+    await nodes?.close()
     await Promise.all([shut(http), metricsServer?.close()])
     log.info('stopped')
   }

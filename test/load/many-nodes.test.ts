@@ -1,0 +1,236 @@
+/** Two nodes and a Redis: one service. */
+import { createCryptoProvider } from '@tsunagi/protocol/crypto'
+import {
+  type Bytes,
+  type CryptoProvider,
+  equalBytes,
+  SIGNALING_CLOSE,
+  type SigningKey,
+  utf8,
+} from '@tsunagi/protocol/signaling'
+import { createSignalingServer, type SignalingServer, type SignalingServerOptions } from '@tsunagi/signaling'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { SignalingClient } from '../../apps/signaling/src/client.fixture.ts'
+import { TestRedis } from './redis.ts'
+import { TcpProxy } from './tcp-proxy.ts'
+
+const MESH = new Uint8Array(32).fill(7)
+const TAG = new Uint8Array(32).fill(9)
+const SOON = { timeout: 15_000, interval: 20 }
+
+let crypto: CryptoProvider
+let redis: TestRedis
+let here: SignalingServer
+let there: SignalingServer
+let peers: Peer[]
+let servers: SignalingServer[]
+
+beforeAll(async () => {
+  crypto = await createCryptoProvider()
+  redis = await TestRedis.start()
+})
+afterAll(() => redis.stop())
+
+async function node(options: SignalingServerOptions = {}): Promise<SignalingServer> {
+  const server = await createSignalingServer({ port: 0, redisUrl: redis.url, limits: { drainSpread: 0 }, ...options })
+  servers.push(server)
+  return server
+}
+
+beforeEach(async () => {
+  peers = []
+  servers = []
+  ;[here, there] = await Promise.all([node(), node()])
+})
+afterEach(async () => {
+  for (const { client } of peers) client.socket.terminate()
+  await Promise.all(servers.map((server) => server.close()))
+})
+
+/** A peer that keeps what it is told: who is there, and what was relayed. */
+class Peer {
+  readonly key: SigningKey
+  readonly client: SignalingClient
+  readonly members = new Set<string>()
+  readonly relayed: string[] = []
+  readonly unknown: string[] = []
+  readonly found: number[] = []
+  pongs = 0
+
+  constructor(client: SignalingClient, key: SigningKey) {
+    this.client = client
+    this.key = key
+  }
+
+  get name(): string {
+    return nameOf(this.key.publicKey)
+  }
+
+  relay(other: Peer, text: string): void {
+    this.client.relay(other.key.publicKey, utf8(text))
+  }
+
+  discover(): void {
+    this.client.send({ type: 'discover', payload: { tag: TAG } })
+  }
+}
+
+const nameOf = (publicKey: Bytes) => Buffer.from(publicKey).toString('hex')
+
+/** The key a presence record is of, from the peers of the test: the record itself is for peers to read. */
+function ownerOf(presence: Bytes): string {
+  const owner = peers.find(({ key }) => Buffer.from(presence).includes(Buffer.from(key.publicKey)))
+  return owner?.name ?? 'a stranger'
+}
+
+async function join(server: SignalingServer, key?: SigningKey): Promise<Peer> {
+  const own = key ?? (await crypto.generateSigningKey())
+  const peer = new Peer(new SignalingClient(server.url), own)
+  const isKnown = peers.some((other) => equalBytes(other.key.publicKey, own.publicKey))
+  if (!isKnown) peers.push(peer)
+  const { members } = await peer.client.join(crypto, own, MESH)
+  for (const member of members) peer.members.add(ownerOf(member))
+  void listen(peer)
+  return peer
+}
+
+async function listen(peer: Peer): Promise<void> {
+  const { members, relayed, unknown, found } = peer
+  for await (const message of peer.client.messages()) {
+    if (message.type === 'pong') peer.pongs++
+    if (message.type === 'relay') relayed.push(Buffer.from(message.payload).toString())
+    if (message.type === 'found') found.push(message.payload.members.length)
+    if (message.type === 'error') unknown.push(message.payload.code)
+    if (message.type !== 'presence') continue
+    if (message.payload.event === 'joined') members.add(ownerOf(message.payload.presence))
+    else members.delete(nameOf(message.payload.public_key))
+  }
+}
+
+const knows = (peer: Peer, ...others: Peer[]) =>
+  vi.waitFor(() => expect([...peer.members].sort()).toEqual(others.map(({ name }) => name).sort()), SOON)
+const readiness = async (server: SignalingServer) => (await (await fetch(`${server.url}/readyz`)).json()).status
+const hears = (peer: Peer, ...texts: string[]) => vi.waitFor(() => expect(peer.relayed).toEqual(texts), SOON)
+
+describe('peers at two nodes', () => {
+  test('see each other, speak, find each other by a tag, and hear who leaves', async () => {
+    const alice = await join(here)
+    const bob = await join(there)
+    await knows(bob, alice)
+    await knows(alice, bob)
+    alice.relay(bob, 'an offer')
+    await hears(bob, 'an offer')
+    for (let i = 0; i < 50; i++) bob.relay(alice, `${i}`)
+    await hears(alice, ...Array.from({ length: 50 }, (_, i) => `${i}`))
+
+    bob.client.send({ type: 'announce', payload: { tags: [TAG] } })
+    await vi.waitFor(() => {
+      alice.discover()
+      expect(alice.found.at(-1)).toBe(1)
+    }, SOON)
+
+    bob.client.socket.close()
+    await knows(alice)
+    alice.relay(bob, 'too late')
+    await vi.waitFor(() => expect(alice.unknown).toEqual(['UNKNOWN_PEER']), SOON)
+  })
+
+  test('who comes to a node that had nobody of the mesh is shown those at the other, and found by them', async () => {
+    const alice = await join(here)
+    alice.client.send({ type: 'announce', payload: { tags: [TAG] } })
+    alice.client.send({ type: 'ping', payload: new Uint8Array() })
+    await vi.waitFor(() => expect(alice.pongs).toBe(1))
+    const bob = await join(there)
+    await knows(bob, alice)
+    bob.discover()
+    await vi.waitFor(() => expect(bob.found).toEqual([1]), SOON)
+  })
+
+  test('a key that joins at the other node is there, and nowhere else', async () => {
+    const witness = await join(here)
+    const older = await join(here)
+    await knows(witness, older)
+    const newer = await join(there, older.key)
+    expect((await older.client.closed).code).toBe(SIGNALING_CLOSE.replaced)
+    witness.relay(newer, 'to the newer')
+    await hears(newer, 'to the newer')
+    await knows(witness, newer)
+  })
+
+  test('a key that joins at both at once is left at one of them', async () => {
+    const key = await crypto.generateSigningKey()
+    const witness = await join(here)
+    const both = await Promise.all([join(here, key), join(there, key)])
+    await Promise.race(both.map(({ client }) => client.closed))
+    witness.relay(both[0], 'who is it?')
+    await vi.waitFor(() => expect(both.flatMap(({ relayed }) => relayed)).toEqual(['who is it?']), SOON)
+  })
+})
+
+test('a node that dies is missed by the others, and its peers are at home at another', async () => {
+  // One whose end nobody hears of: it loses Redis and says nothing.
+  const proxy = await TcpProxy.to(redis.port)
+  const dying = await node({ redisUrl: `redis://127.0.0.1:${proxy.port}` })
+  const [alice, bob, carol] = [await join(here), await join(dying), await join(dying)]
+  await knows(alice, bob, carol)
+  proxy.cut()
+  const moved = await join(there, bob.key)
+  moved.relay(alice, 'still me')
+  await hears(alice, 'still me')
+  await knows(alice, moved)
+})
+
+describe('without Redis', () => {
+  test('peers of one node go on, no socket closes, and all is told anew when it is back', async () => {
+    const [alice, bob, carol] = [await join(here), await join(here), await join(there)]
+    let closed = 0
+    for (const { client } of peers) client.socket.on('close', () => closed++)
+    await knows(alice, bob, carol)
+    await redis.stop()
+    await knows(alice, bob)
+    expect(await readiness(here)).toBe('degraded')
+    expect((await fetch(`${here.url}/livez`)).status).toBe(200)
+    alice.relay(bob, 'here we are')
+    await hears(bob, 'here we are')
+    alice.relay(carol, 'are you there?')
+    await vi.waitFor(() => expect(alice.unknown).toEqual(['UNKNOWN_PEER']), SOON)
+    // Who comes meanwhile is at home at once, and told to the others later.
+    const dave = await join(there)
+    await knows(carol, dave)
+
+    await redis.start()
+    await knows(alice, bob, carol, dave)
+    await knows(dave, alice, bob, carol)
+    alice.relay(dave, 'welcome')
+    await hears(dave, 'welcome')
+    expect(await readiness(here)).toBe('ready')
+    expect(closed).toBe(0)
+  })
+
+  test('that keeps its connections but answers nothing, peers of one node go on', async () => {
+    const [alice, bob] = [await join(here), await join(there)]
+    await knows(alice, bob)
+    redis.freeze()
+    try {
+      await vi.waitFor(async () => expect(await readiness(here)).toBe('degraded'), SOON)
+      const carol = await join(here)
+      carol.relay(alice, 'hello')
+      await hears(alice, 'hello')
+    } finally {
+      redis.thaw()
+    }
+    await vi.waitFor(async () => expect(await readiness(here)).toBe('ready'), SOON)
+    bob.relay(alice, 'back')
+    await hears(alice, 'hello', 'back')
+  })
+
+  test('a node starts, and is one of many when it is there', async () => {
+    await redis.stop()
+    const late = await node()
+    const alice = await join(late)
+    expect(await readiness(late)).toBe('degraded')
+    await redis.start()
+    await vi.waitFor(async () => expect(await readiness(late)).toBe('ready'), SOON)
+    await knows(await join(here), alice)
+  })
+})
