@@ -18,6 +18,10 @@ export class MeshServer {
   onBytes: (bytes: Bytes) => void = () => undefined
   /** What becomes of a relayed frame. */
   onRelay: (relay: Relay) => void = (relay) => this.deliver(relay)
+  /** Nobody listens there: sockets close before they open. */
+  isDown = false
+  /** Members that a welcome names at most. */
+  sample = Number.POSITIVE_INFINITY
   /** The record that is shown for the member `of`. */
   shows: (record: Bytes, of: Bytes) => Bytes = (record) => record
 
@@ -29,6 +33,10 @@ export class MeshServer {
   }
 
   readonly openSocket: OpenSocket = (_, events) => {
+    if (this.isDown) {
+      queueMicrotask(() => events.close(1006, ''))
+      return { send: () => undefined, bufferedAmount: 0, close: () => undefined }
+    }
     const seat: Seat = new Seat(
       events,
       (bytes) => this.#take(seat, bytes),
@@ -107,7 +115,7 @@ export class MeshServer {
     seat.tell({
       type: 'welcome',
       payload: {
-        members: others.map((other) => this.shows(other.presence, other.key as Bytes)),
+        members: others.slice(0, this.sample).map((other) => this.shows(other.presence, other.key as Bytes)),
         total: others.length + 1,
         ice_servers: [],
       },

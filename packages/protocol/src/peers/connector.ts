@@ -14,6 +14,9 @@ import { Backoff } from '../signaling/backoff.ts'
 import { type Bytes, compareBytes } from '../wire/bytes.ts'
 import type { RemotePeer } from './remote-peer.ts'
 
+/** What remains of failures after a relayed link was lost: the next attempt then comes two minutes after the next such link. */
+const FAILURES_KEPT = 3
+
 export interface ConnectorOptions {
   readonly clock: Clock
   readonly crypto: CryptoProvider
@@ -77,8 +80,8 @@ export class Connector {
   /** Its link is gone. Both sides notice, so the one with the higher key leaves the other some time. */
   lost(peer: RemotePeer): void {
     const plan = this.#planOf(peer)
-    // Where it was a relayed one, that is again the quickest; and the network may be another by now.
-    plan.failures = Math.min(plan.failures, 1)
+    // The network may be another by now; but a socket that is lost again and again must not use up the page's connections.
+    plan.failures = Math.min(plan.failures, FAILURES_KEPT)
     this.#plan(peer, plan.backoff.next() + this.#politeness(peer))
   }
 
