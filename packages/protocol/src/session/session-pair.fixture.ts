@@ -77,7 +77,10 @@ export class SessionEnd implements SessionHost {
   givenUp = 0
   sent = 0
   delivered = 0
-  #isGone = false
+  /** The page has ended: what it was told is told to nobody. */
+  isGone = false
+  /** Durable messages that an earlier page took, and nobody has handled. */
+  found: readonly StoredMessage[] = []
 
   constructor(
     clock: FakeClock,
@@ -101,19 +104,21 @@ export class SessionEnd implements SessionHost {
       void this.session.close(new TsunagiError('SESSION_NOT_FOUND', 'The peer does not know the session any more.'))
       this.session = new Session(this, this.peer)
     }
-    const link = new PageLink(channel.link, () => this.#isGone)
+    const link = new PageLink(channel.link, () => this.isGone)
     link.start(this.session.attach({ ...channel, link }))
   }
 
   /** The page ends, as in a crash: nothing comes of what it was about. @returns the page that is loaded then */
   async reload(store: MemoryStore | undefined = this.store?.crash()): Promise<SessionEnd> {
-    this.#isGone = true
+    this.isGone = true
     this.session.abandon(new TsunagiError('PEER_CLOSED', 'The page is gone.'))
     const state = await store?.load()
     const id = peerIdOf(this.peer)
     const session = state?.sessions.find(({ peer }) => peer === id)
     const kept = session && { session, outbox: state?.outbox.filter(({ peer }) => peer === id) ?? [] }
-    return new SessionEnd(this.clock, this.crypto, this.key, this.peer, store, kept)
+    const page = new SessionEnd(this.clock, this.crypto, this.key, this.peer, store, kept)
+    page.found = state?.inbox ?? []
+    return page
   }
 
   /** Texts of the durable messages that this page took. */
