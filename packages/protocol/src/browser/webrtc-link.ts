@@ -18,7 +18,7 @@ import { CandidateGroups, readCandidate } from './ice-candidate.ts'
 import { readSessionDescription, type SessionDescription } from './session-description.ts'
 
 /** With less waiting than this the channel asks for more: one large frame keeps it busy meanwhile. */
-const LOW_MARK = 64 * 1024
+const LOW_MARK = 128 * 1024
 /** More candidates of one peer than any machine has interfaces would only cost connectivity checks. */
 const MOST_CANDIDATES = 64
 
@@ -185,7 +185,7 @@ async function bindingOf(pc: RTCPeerConnection): Promise<ChannelBinding> {
     readSessionDescription(utf8(description?.sdp ?? '')).fingerprint
   const [certificate] = pc.sctp?.transport.getRemoteCertificates?.() ?? []
   return {
-    local: stated(pc.currentLocalDescription),
+    local: stated(pc.localDescription),
     remote: certificate
       ? new Uint8Array(await crypto.subtle.digest('SHA-256', certificate))
       : stated(pc.currentRemoteDescription),
