@@ -24,21 +24,31 @@ export class Emitter<Events extends object> {
   }
 
   emit<E extends keyof Events>(event: E, detail: Events[E]): void {
-    void this.settle(event, detail)
+    const promises = this.#tell(event, detail)
+    if (promises.length > 0) void this.#watch(event, promises)
   }
 
   /** Tells at once. Fulfils when the promises that listeners returned are settled; never rejects. */
-  async settle<E extends keyof Events>(event: E, detail: Events[E]): Promise<void> {
-    const returned: unknown[] = []
+  settle<E extends keyof Events>(event: E, detail: Events[E]): Promise<void> {
+    return this.#watch(event, this.#tell(event, detail))
+  }
+
+  /** @returns the promises that listeners returned */
+  #tell<E extends keyof Events>(event: E, detail: Events[E]): Promise<unknown>[] {
+    const promises: Promise<unknown>[] = []
     for (const listener of this.#listeners[event] ?? []) {
       try {
-        returned.push(listener(detail))
+        const returned = listener(detail)
+        if (returned instanceof Promise) promises.push(returned)
       } catch (cause) {
         this.#onFailure(cause, event)
       }
     }
-    if (!returned.some((value) => value instanceof Promise)) return
-    for (const outcome of await Promise.allSettled(returned)) {
+    return promises
+  }
+
+  async #watch(event: keyof Events, promises: readonly Promise<unknown>[]): Promise<void> {
+    for (const outcome of await Promise.allSettled(promises)) {
       if (outcome.status === 'rejected') this.#onFailure(outcome.reason, event)
     }
   }

@@ -119,7 +119,10 @@ export class Incoming {
   }
 }
 
-function append(assembly: Assembly | undefined, { payload: piece, durable }: Record): Assembly {
+function append(assembly: Assembly | undefined, { payload: piece, durable, more }: Record): Assembly {
+  // The first piece stays in the frame that it fills, and is copied when the second one comes.
+  if (assembly === undefined && 2 * piece.length >= piece.buffer.byteLength)
+    return { bytes: piece, length: piece.length }
   const most = PROTOCOL.maxMessage + (durable ? DURABLE_PREFIX : 0)
   let { bytes, length } = assembly ?? { bytes: new Uint8Array(), length: 0 }
   const total = length + piece.length
@@ -127,7 +130,7 @@ function append(assembly: Assembly | undefined, { payload: piece, durable }: Rec
     throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
   }
   if (total > bytes.length) {
-    const larger = new Uint8Array(Math.min(2 * total, most))
+    const larger = new Uint8Array(more ? Math.min(2 * total, most) : total)
     larger.set(bytes.subarray(0, length))
     bytes = larger
   }

@@ -247,7 +247,7 @@ export class Outgoing {
       more,
       durable: message.durable !== undefined,
       lane: LANES[message.lane],
-      payload: message.payload.subarray(lane.offset, end),
+      payload: length === message.payload.length ? message.payload : message.payload.subarray(lane.offset, end),
     }
     const size = RECORD_HEAD + length
     this.#sent.push({ sequence: this.#nextSequence++, record, size, message, settles: !more })

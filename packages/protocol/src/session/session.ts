@@ -769,8 +769,8 @@ export function readMessage(type: SessionType | undefined, raw: boolean, bytes: 
   if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'The peer sent a message of a type unknown here.')
   if (raw) {
     if (type !== 'message') throw new TsunagiError('INVALID_FORMAT', `The peer sent a ${type} as raw bytes.`)
-    // A copy: a listener that keeps a small message would keep its whole frame alive.
-    return { type, payload: new Uint8Array(bytes) }
+    // A copy where it is a part: a listener that keeps a small message would keep its whole frame alive.
+    return { type, payload: bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes) }
   }
   if (!LARGE.has(type) && bytes.length > PROTOCOL.maxControl) {
     throw new TsunagiError('MESSAGE_TOO_LARGE', `The peer sent a ${type} of ${bytes.length} bytes.`)
