@@ -22,6 +22,9 @@ export class Pair {
     const open = async () => {
       const page = await (await browser.newContext()).newPage()
       page.on('pageerror', (error) => onProblem(error.stack ?? error.message))
+      page.on('console', (message) => {
+        if (message.type() === 'warning') console.warn(message.text())
+      })
       page.on('crash', () => onProblem('A page crashed.'))
       await page.goto(`${origin}/pair.html`)
       return page
