@@ -39,9 +39,7 @@ export async function countReconnections(times: number): Promise<Reconnections> 
     let heapBefore = 0
     for (let n = 1; n <= times; n++) {
       await here.evaluate(() => window.chaos.cutLinks())
-      // The other side may have the new link before it notices that the old one is gone.
       await here.reconnected()
-      await there.connected()
       if (n === Math.ceil(times / 10)) heapBefore = await usedHeap(devtools)
     }
     return {

@@ -101,10 +101,9 @@ export class Tab {
     await this.#current.waitForFunction(() => window.chaos.connected > 0)
   }
 
-  /** Fulfils when it has lost its links since the last time, and has one again. */
+  /** Fulfils when it has a link that was made after the last cut. */
   async reconnected(): Promise<void> {
     await this.#current.waitForFunction(() => window.chaos.isBack, null, { polling: 20 })
-    await this.evaluate(() => window.chaos.forgetLosses())
   }
 
   get #current(): Page {

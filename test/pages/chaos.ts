@@ -40,7 +40,6 @@ class ChaosPage {
   /** Codes by which durable messages failed. */
   readonly failures: string[] = []
   #peer: Peer | undefined
-  #losses = 0
 
   /** Joins, and answers with the peer's id. */
   async join(signaling: string, mesh: string): Promise<string> {
@@ -49,9 +48,6 @@ class ChaosPage {
     peer.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`))
     peer.on('delivery', ({ error }) => {
       if (error !== undefined) this.failures.push(error.code)
-    })
-    peer.on('peer', ({ session }) => {
-      if (session?.state === 'suspended') this.#losses++
     })
     peer.on('message', async ({ from, data, id }) => {
       const { n } = data as ChaosMessage
@@ -92,13 +88,9 @@ class ChaosPage {
     return connections.size
   }
 
-  /** Whether it has lost links since this was last asked, and has one again. */
+  /** Whether a link made after the last cut is in use. */
   get isBack(): boolean {
-    return this.connected > 0 && this.#losses > 0
-  }
-
-  forgetLosses(): void {
-    this.#losses = 0
+    return this.connected > 0 && [...connections].some(({ connectionState }) => connectionState === 'connected')
   }
 
   cutLinks(): void {
