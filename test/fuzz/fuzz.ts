@@ -24,7 +24,7 @@ export interface FuzzResult extends Findings {
 const BATCH = 200
 /** The first part fills what is bounded, and is not counted as growth. */
 const WARM_UP = 0.3
-const MOST_HEAP_GROWTH = 16 * 2 ** 20
+const MOST_HEAP_GROWTH = 8 * 2 ** 20
 
 /** Sends random and mutated frames through everything that reads any, and counts what must not happen. */
 export async function fuzz({ frames, seed, log }: FuzzOptions): Promise<FuzzResult> {

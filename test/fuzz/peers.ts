@@ -1,5 +1,5 @@
 import type { PeerId } from '../../packages/protocol/src/api.ts'
-import { Mesh, type MeshPeer, watch } from '../../packages/protocol/src/mesh.fixture.ts'
+import { Mesh, type MeshPeer, type Outcome, watch } from '../../packages/protocol/src/mesh.fixture.ts'
 import { SESSION_FRAME, SESSION_TYPES, TASK_REJECT_REASONS } from '../../packages/protocol/src/messages.ts'
 import type { CryptoProvider, SigningKey } from '../../packages/protocol/src/ports.ts'
 import { RECORD_FLAGS } from '../../packages/protocol/src/session/frame.ts'
@@ -18,6 +18,8 @@ const FIELDS = [0, 1, 17, 21, 29]
 const AT_EACH_FRAME = 8
 /** So many bytes may wait to be opened that these few are all that fits. */
 const AT_A_LARGE_FRAME = 1
+/** Milliseconds that a task takes: lies about it come while it is under way. */
+const WORK = 200
 const LIES_IN_A_ROUND = 20
 /** Share of lies for which a peer is left at once: after it nobody hears the others. */
 const FATAL = 0.01
@@ -70,6 +72,16 @@ class Rogue {
   }
 }
 
+/** What one honest peer says to the other, and what becomes of it. */
+interface Talk {
+  readonly peers: readonly [MeshPeer, MeshPeer]
+  readonly said: readonly string[]
+  readonly sent: readonly (() => Outcome)[]
+  /** The number that the other doubles. */
+  readonly n: number
+  readonly task: () => Outcome
+}
+
 /** Three whole peers: two honest ones and a rogue, on links and at a server that alter and invent. */
 export class Peers implements Target {
   readonly name = 'peers'
@@ -108,7 +120,7 @@ export class Peers implements Target {
         { name: 'double', version: '1.0', input: { type: 'object', properties: { n: { type: 'integer' } } } },
         ({ n }: { n?: number }, { caller }) => {
           if (caller === honest[1 - i]?.id && !this.#expected.delete(`${caller} ${n}`)) findings.forged_delivered++
-          return 2 * (n ?? 0)
+          return new Promise((fulfil) => mesh.clock.after(WORK, () => fulfil(2 * (n ?? 0))))
         },
       )
     }
@@ -119,7 +131,9 @@ export class Peers implements Target {
     await this.#changeRogue()
     while (this.#sent < frames) {
       this.#confuse()
-      await Promise.all([this.#talk(), this.#lieOften()])
+      const conversation = this.#talk()
+      await this.#lieOften()
+      await this.#listen(conversation)
       this.#takeStock()
     }
     return this.#sent
@@ -165,10 +179,10 @@ export class Peers implements Target {
     if (this.#random.chance(0.02)) this.#mesh.net.cut()
   }
 
-  /** What the honest say arrives once, in order, and their work is done. */
-  async #talk(): Promise<void> {
+  /** Both honest say something and ask for some work. */
+  #talk(): Talk[] {
     const [a, b] = this.#honest
-    const outcomes = [
+    return [
       [a, b],
       [b, a],
     ].map(([from, to]) => {
@@ -179,7 +193,10 @@ export class Peers implements Target {
       const task = peers[0].delegate(peers[1], 'double', { n })
       return { peers, said, n, task, sent: said.map((data) => peers[0].send(peers[1], data)) }
     })
-    await this.#mesh.quiet()
+  }
+
+  /** What the honest said arrives once, in order, and their work is done. */
+  async #listen(outcomes: readonly Talk[]): Promise<void> {
     await this.#mesh.pass(1_000)
     // A lost link is tried for again within this, and much sooner.
     for (let i = 0; i < 60 && !outcomes.every(({ sent, task }) => [...sent, task].every((of) => of().settled)); i++) {
@@ -269,7 +286,7 @@ export class Peers implements Target {
   #lieFor(victim: MeshPeer): [number, Bytes] {
     const random = this.#random
     const name = random.of(Object.keys(SESSION_TYPES)) as keyof typeof SESSION_TYPES
-    const known = victim.service.tasks
+    const known = victim.service.tasks.slice(0, 4)
     const fields: Record<string, unknown> = {
       task_id: known.length > 0 && random.chance(0.7) ? uuidBytes(random.of(known).id) : random.bytes(16),
       nonce: random.below(2 ** 32),
