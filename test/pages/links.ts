@@ -17,7 +17,7 @@ const implementation: LinkImplementation = {
   withFingerprint(description, fingerprint) {
     const hex = Array.from(fingerprint, (byte) => byte.toString(16).padStart(2, '0')).join(':')
     const sdp = new TextDecoder().decode(description)
-    return new TextEncoder().encode(sdp.replace(/^a=fingerprint:.*$/m, `a=fingerprint:sha-256 ${hex.toUpperCase()}\r`))
+    return new TextEncoder().encode(sdp.replace(/^a=fingerprint:.*$/m, `a=fingerprint:sha-256 ${hex.toUpperCase()}`))
   },
 }
 
