@@ -207,6 +207,73 @@ describe('where both start at once', () => {
   })
 })
 
+describe('for links of several kinds', () => {
+  const both: LabPeerOptions = { kinds: ['webrtc', 'relay'] }
+  const kindsUnderWay = (peer: LabPeer, other: LabPeer) =>
+    (['webrtc', 'relay'] as const).filter((kind) => peer.manager.isUnderWay(other.id, kind))
+
+  beforeEach(() => meet(both, both))
+
+  test('handshakes go on side by side, and what is established first ends the others at both sides', async () => {
+    const held: Mail[] = []
+    lab.server = (mail) => (mail.type === 'handshake_ack' ? held.push(mail) : lab.deliver(mail))
+    alice.manager.sendHandshake(bob.id, 'webrtc')
+    alice.manager.sendHandshake(bob.id, 'relay')
+    await lab.settle()
+    expect([kindsUnderWay(alice, bob), kindsUnderWay(bob, alice)]).toEqual([
+      ['webrtc', 'relay'],
+      ['webrtc', 'relay'],
+    ])
+    for (const mail of held) lab.deliver(mail)
+    await lab.settle()
+    expect([alice.channels, bob.channels]).toMatchObject([[{ initiator: true }], [{ initiator: false }]])
+    expect(await keysAgree(alice.channel, bob.channel)).toBe(true)
+    expect(alice.failed).toEqual([])
+    await nothingIsLeftBehind()
+  })
+
+  test('and both begin, for different kinds, all that go on are those of the lower key', async () => {
+    lab.server = (mail) => mail.type === 'handshake' && lab.deliver(mail)
+    alice.manager.sendHandshake(bob.id, 'webrtc')
+    bob.manager.sendHandshake(alice.id, 'relay')
+    await lab.settle()
+    expect([kindsUnderWay(alice, bob), kindsUnderWay(bob, alice)]).toEqual([['webrtc'], ['webrtc']])
+    expect(alice.refused).toEqual(['HANDSHAKE_IN_PROGRESS'])
+    // Nor does the higher begin another meanwhile.
+    bob.manager.sendHandshake(alice.id, 'relay')
+    expect(kindsUnderWay(bob, alice)).toEqual(['webrtc'])
+    alice.manager.sendHandshake(bob.id, 'relay')
+    await lab.settle()
+    expect(kindsUnderWay(bob, alice)).toEqual(['webrtc', 'relay'])
+    await lab.waitForTimeouts()
+    await nothingIsLeftBehind()
+  })
+
+  test('a kind that the other side does not have is refused at once', async () => {
+    await meet(both, { kinds: ['relay'] })
+    alice.manager.sendHandshake(bob.id, 'webrtc')
+    await lab.settle()
+    expect([alice.failed, bob.refused]).toEqual([['LINK_FAILED'], ['LINK_FAILED']])
+    expect(() => bob.manager.sendHandshake(alice.id, 'webrtc')).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    )
+    await nothingIsLeftBehind()
+  })
+
+  test('the kind is part of what is signed', async () => {
+    lab.server = (mail) => {
+      const frame = mail.frame.slice()
+      const at = Buffer.from(frame).indexOf('relay')
+      if (mail.type === 'handshake') frame.set(utf8('webrt'), at)
+      lab.deliver(mail, { frame })
+    }
+    alice.manager.sendHandshake(bob.id, 'relay')
+    await lab.settle()
+    expect(bob.refused).toEqual(['INVALID_SIGNATURE'])
+    await lab.waitForTimeouts()
+  })
+})
+
 test('a newer handshake replaces an older one of the same peer that is half open, and an older one does not', async () => {
   const lost: Mail[] = []
   lab.server = (mail) => {

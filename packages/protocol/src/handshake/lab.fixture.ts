@@ -1,6 +1,6 @@
 /** Peers that shake hands over memory links, with a signaling server that does what a test says. */
 import type { TsunagiError } from '../errors.ts'
-import type { LinkEvents, LinkTransport } from '../links/link.ts'
+import type { LinkEvents, LinkKind, LinkTransport } from '../links/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../links/memory.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { OpenType } from '../messages.ts'
@@ -24,6 +24,8 @@ export interface LabPeerOptions {
   readonly crypto?: CryptoProvider
   readonly meshSecret?: Bytes
   readonly transport?: (real: LinkTransport) => LinkTransport
+  /** Kinds of links this peer has; all of them are memory links that go by that name. Default: memory. */
+  readonly kinds?: readonly LinkKind[]
   /** Milliseconds by which this peer's clock is ahead. */
   readonly clockAhead?: number
 }
@@ -146,7 +148,7 @@ export class LabPeer implements LinkEvents {
       crypto,
       key,
       meshSecret: options.meshSecret ?? new Uint8Array(),
-      transport: (kind) => (kind === transport.kind ? transport : undefined),
+      transport: (kind) => ((options.kinds ?? ['memory']).includes(kind) ? { ...transport, kind } : undefined),
       iceServers: () => [],
       serverNow: () => lab.clock.now() + (options.clockAhead ?? 0),
       sendOpen: (to, frame) => {
