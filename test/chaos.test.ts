@@ -21,7 +21,7 @@ test('every accepted message arrives once and in order, whatever happens to tabs
 }, 300_000)
 
 test('reconnections leave nothing behind, and the session stays the same', async () => {
-  const { heap_before, heap_after, live_connections, same_session } = await countReconnections(50)
+  const { heap_before, heap_after, live_connections, same_session } = await countReconnections(30)
   expect(live_connections).toBe(1)
   expect(same_session).toBe(true)
   expect(heap_after, `from ${heap_before} bytes`).toBeLessThan(heap_before + 1_000_000)
