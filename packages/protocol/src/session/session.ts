@@ -120,10 +120,10 @@ export class Session {
   #id: Bytes | undefined
   #state: SessionState = 'new'
   /**
-   * A page before this one had it, and what had come by sequence number is not known: until the other side is heard under the
-   * numbers that a handshake settled, nobody knows that it has settled them as well.
+   * What has come by sequence number is not certain: a page before this one had the session, or a handshake settled the numbers
+   * anew and the other side, not heard since, may not have ended it.
    */
-  #isRestored = false
+  #isUnsettled = false
   /** The other side was heard, which says nothing before its store has the session: from then on its next page has it, too. */
   #isShared = false
   /** Its id is being stored. */
@@ -164,7 +164,7 @@ export class Session {
     if (kept.session.id !== '') {
       this.#id = uuidBytes(kept.session.id)
       this.#state = 'suspended'
-      this.#isRestored = true
+      this.#isUnsettled = true
       this.#isShared = kept.session.shared
     }
     this.#epochBefore = kept.session.epoch
@@ -179,8 +179,7 @@ export class Session {
 
   /** Whether a handshake that names `id` goes on with this session, or gives it the first channel that the other side has. */
   answersTo(id: Bytes): boolean {
-    if (isOver(this.#state)) return false
-    return this.#isOf(id) || (!this.#isShared && this.#current === undefined)
+    return !isOver(this.#state) && (!this.#isShared || this.#isOf(id))
   }
 
   /** Why the other side closed the link; undefined while there is one, or where it was lost. */
@@ -227,7 +226,7 @@ export class Session {
       epoch: this.#unusedEpoch,
       at: {
         next: this.#outgoing.nextSequence,
-        ...(!this.#isRestored && { expected: this.#acknowledgeable }),
+        ...(!this.#isUnsettled && { expected: this.#acknowledgeable }),
         durable: this.#inbox.taken,
       },
     }
@@ -271,12 +270,12 @@ export class Session {
       secured.close()
       return secured.linkEvents
     }
-    const isNew = !this.#isOf(channel.sessionId)
-    if (isNew) this.#begin(channel.sessionId)
     this.#epochBefore = this.#unusedEpoch
     this.#previous?.close()
     this.#previous = this.#current
     this.#current = secured
+    const isNew = !this.#isOf(channel.sessionId)
+    if (isNew) this.#begin(channel.sessionId)
     this.#rest = undefined
     this.#stopPatience?.()
     this.#stopPatience = undefined
@@ -391,8 +390,9 @@ export class Session {
 
   /** A handshake made the session. Where one before it gave it another id, that came to nothing on the other side. */
   #begin(id: Bytes): void {
+    this.#closePrevious()
     this.#id = id.slice()
-    this.#isRestored = false
+    this.#isUnsettled = false
     this.#isBeginning = true
     this.#outgoing.restart(1, 1)
   }
@@ -417,9 +417,8 @@ export class Session {
       return settled
     }
     // One page is new. Both start from what the other said, and what the old page still has on its way comes too late.
-    this.#previous?.close()
-    this.#previous = undefined
-    if (ours.expected === undefined) this.#isRestored = true
+    this.#closePrevious()
+    this.#isUnsettled = true
     if (theirs.durable > this.#outbox.next) return undefined
     const expected = ours.expected ?? theirs.next
     this.#incoming.restart(expected)
@@ -512,6 +511,12 @@ export class Session {
     return this.#inbox.acknowledgeable(this.#incoming.expected)
   }
 
+  /** Of what it still has on its way nothing is taken. */
+  #closePrevious(): void {
+    this.#previous?.close()
+    this.#previous = undefined
+  }
+
   get #window(): number {
     return this.#current?.window ?? LIMITS.receiveWindow
   }
@@ -542,9 +547,8 @@ export class Session {
     // What was closed may have had frames of other numbers on their way through the host's crypto threads.
     if (from !== this.#current && from !== this.#previous) return
     if (from === this.#current) {
-      this.#previous?.close()
-      this.#previous = undefined
-      this.#isRestored = false
+      this.#closePrevious()
+      this.#isUnsettled = false
       if (!this.#isShared) {
         this.#isShared = true
         void this.store()
