@@ -41,6 +41,12 @@ export const PROTOCOL = {
   maxCapabilityVersion: 32,
   /** PBKDF2-SHA256 rounds over a mesh secret: OWASP's figure; makes guessing a chosen word from the mesh id dear. */
   meshSecretRounds: 600_000,
+  /** An executor renews each task every third of this; a caller that heard nothing of one for so long asks. */
+  taskLease: 15_000,
+  /** Tasks in one task_renew: more than an executor takes from one caller. */
+  maxRenewed: 256,
+  /** Partial results of one task on their way or not yet read: a reader that is slow slows the handler, and neither piles up. */
+  partialWindow: 32,
   /** Life of an introduction key: bounds what its theft opens. */
   introductionKeyLife: 7 * 24 * 3_600_000,
 } as const
@@ -102,6 +108,8 @@ export const LIMITS = {
   /** A session ends without a frame for the first, and in any case after the second; counted also while no page is open. */
   sessionIdle: 3_600_000,
   sessionAge: 24 * 3_600_000,
+  /** Peers once met that the next page still knows: those seen last. */
+  maxPinned: 4_096,
   /** Sessions are looked over, and their state is stored, this often. */
   sessionSweep: 60_000,
   /** Durable messages of others that may wait, stored, for a listener to handle them. */
@@ -152,6 +160,46 @@ export const LIMITS = {
   maxDeadline: 24 * 3_600_000,
   /** An answer to task_delegate (accept or reject) must come within this time. */
   taskAnswerTimeout: 15_000,
+  /** A task_query must be answered within this time: with the lease before it, as long as a session waits for a link. */
+  taskQueryPatience: 15_000,
+  /** A peer that has not acknowledged a task after lease and patience, and the time its bytes take at this many a millisecond, has it not. */
+  slowestTaskBytes: 50,
+  /** How often a task is given away again, unless its caller says otherwise; not counted where a peer was full. */
+  taskRetries: 5,
+  maxTaskRetries: 1_000,
+  /** A full peer is asked again no sooner and no later than this, whatever its retry_after says. */
+  fullWaitLeast: 100,
+  fullWaitMost: 30_000,
+  /** A task that must go to another peer waits this long for one, and looks for one this often. */
+  nobodyPatience: 30_000,
+  nobodyPoll: 1_000,
+  /** Bytes of input kept here for tasks under way, so that they can be given to another peer. */
+  maxDelegatedBytes: 256 * MiB,
+  /** Bytes of output kept, stored, for tasks that ended: what a page that was loaded anew may still ask for. */
+  maxKeptOutputBytes: 64 * MiB,
+  /** Length of an idempotency key in UTF-16 units. */
+  maxTaskKey: 128,
+  /** Partial results a handler may have waiting for its caller to read before partial() refuses more. */
+  maxPartialsWaiting: 256,
+  /** Tasks of a page before this one wait so long for their capability to be provided again. */
+  restorePatience: 30_000,
+  /** A person asked for consent has this long; so many requests may wait in all, and from one caller. */
+  consentTimeout: 60_000,
+  maxConsents: 16,
+  maxConsentsPerCaller: 4,
+  /** What a caller may use of a capability is counted anew after this long; for so many callers at once. */
+  policyWindow: 3_600_000,
+  maxPolicyUses: 1_024,
+  /** Peers a user may mark as contacts. */
+  maxContacts: 1_024,
+  /** Of a map(): tasks under way for each peer that offers the capability, and in all, unless the caller says otherwise. */
+  mapAtOncePerPeer: 4,
+  maxMapAtOnce: 256,
+  /** Of a map(): results kept that wait for a slower one before them, for each task under way. */
+  mapLookAhead: 4,
+  /** Of a map(): a task is given to a second peer when it took so many times the median, and longer than this. */
+  stragglerFactor: 3,
+  stragglerLeast: 1_000,
   /** First and largest wait of the full-jitter back-off towards signaling and peers. */
   backoffFirst: 500,
   backoffMost: 30_000,
@@ -190,8 +238,8 @@ export const LIMITS = {
   /** Frames for relay links that are no more, answered per second and in a burst. */
   relayGoneRate: 1,
   relayGoneBurst: 10,
-  /** Without a direct link after this long a relayed one is opened: most direct links are up in a second. */
-  relayAfter: 2_000,
+  /** Without a direct link after this long a relayed one is opened, which ends the attempt at the other: most are up in a second. */
+  relayAfter: 3_000,
   /** A relayed session tries for a direct link after this long, four times as long after each failure, and at most the last: each
    * try is one of about 500 peer connections in a tab's life. */
   upgradeFirst: 2_000,

@@ -158,6 +158,10 @@ export function createSessionStore(
       write(['pinned'], 'relaxed', function* (store) {
         yield store('pinned').put({ slot, ...pinned })
       }),
+    unpin: (id) =>
+      write(['pinned'], 'relaxed', function* (store) {
+        yield store('pinned').delete([slot, id])
+      }),
     update: (session) =>
       write(['sessions'], 'relaxed', function* (store) {
         yield store('sessions').put({ slot, ...session })

@@ -79,6 +79,12 @@ export class MemoryStore implements SessionStore {
     })
   }
 
+  unpin(peer: PeerId): Promise<void> {
+    return this.#write('unpin', peer, (kept, peer) => {
+      kept.pinned.delete(peer)
+    })
+  }
+
   pin(pinned: PinnedPeer): Promise<void> {
     return this.#write('pin', pinned, (kept, pinned) => {
       kept.pinned.set(pinned.peer, pinned)

@@ -7,7 +7,7 @@ import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { type KeptSession, Session, type SessionHost } from './session.ts'
 import { isOver } from './states.ts'
-import type { SessionStore, StoredSession, StoredState } from './store.ts'
+import type { PinnedPeer, SessionStore, StoredSession, StoredState } from './store.ts'
 
 const NOTHING = { inbox: [], pinned: [] }
 
@@ -49,11 +49,22 @@ export class SessionManager {
         const restored = this.#open(publicKeyOf(session.peer), kept)
         if (hasExpired(session, now)) restored.expire()
       }
-      return { inbox, pinned }
+      return { inbox, pinned: this.#forgetOldest(store, pinned) }
     } catch (cause) {
       onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'What a page before this one left could not be read.'))
       return NOTHING
     }
+  }
+
+  /** Who makes up identities by the thousand would fill the store. */
+  #forgetOldest(store: SessionStore, pinned: readonly PinnedPeer[]): readonly PinnedPeer[] {
+    const newestFirst = pinned.toSorted((a, b) => b.seenAt - a.seenAt)
+    for (const { peer } of newestFirst.slice(LIMITS.maxPinned)) {
+      store.unpin(peer).catch((cause: unknown) => {
+        this.#options.onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be forgotten.'))
+      })
+    }
+    return newestFirst.slice(0, LIMITS.maxPinned)
   }
 
   /** The session with a peer; a new one where there is none, or the last one is over. */

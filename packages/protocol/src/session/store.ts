@@ -74,6 +74,8 @@ export interface SessionStore {
   handled(message: StoredMessage): Promise<void>
   /** The peer is known from now on, or known by another name. */
   pin(peer: PinnedPeer): Promise<void>
+  /** The peer is forgotten. */
+  unpin(peer: PeerId): Promise<void>
   /** The session is as given. */
   update(session: StoredSession): Promise<void>
   /** The session is over: it and its outbox go; what was taken stays until it is handled. */
