@@ -1,11 +1,20 @@
 import { expect, test } from 'vitest'
 import { PROTOCOL } from '../limits.ts'
-import { FRAME_OVERHEAD, type FrameBody, frameContext, nonceOf, readBody, readHeader, writeFrame } from './frame.ts'
+import {
+  FRAME_OVERHEAD,
+  type FrameBody,
+  frameContext,
+  nonceOf,
+  readBody,
+  readHeader,
+  signedBytes,
+  writeFrame,
+} from './frame.ts'
 
 const sender = new Uint8Array(32).fill(1)
 const recipient = new Uint8Array(32).fill(2)
 const sessionId = new Uint8Array(16).fill(3)
-const context = frameContext(sender, recipient)
+const digest = new Uint8Array(32).fill(4)
 
 const body: FrameBody = {
   prompt: true,
@@ -20,21 +29,21 @@ const body: FrameBody = {
 }
 
 test('a body is read as it was written', () => {
-  expect(readBody(writeFrame(context, sessionId, 5, 6, body).plaintext)).toEqual(body)
+  expect(readBody(writeFrame(sessionId, 5, 6, body).plaintext)).toEqual(body)
   const other: FrameBody = { ...body, prompt: false, resend: true, ack: 1, window: 0, first: 1, records: [] }
-  expect(readBody(writeFrame(context, sessionId, 5, 6, other).plaintext)).toEqual(other)
+  expect(readBody(writeFrame(sessionId, 5, 6, other).plaintext)).toEqual(other)
 })
 
 test('a header is read as it was written, also beyond 32 bits', () => {
-  const { header } = writeFrame(context, sessionId, 0xffff_ffff, 2 ** 53 - 1, body)
+  const { header } = writeFrame(sessionId, 0xffff_ffff, 2 ** 53 - 1, body)
   const frame = new Uint8Array(FRAME_OVERHEAD)
   frame.set(header)
   expect(readHeader(frame)).toEqual({ bytes: header, sessionId, epoch: 0xffff_ffff, counter: 2 ** 53 - 1 })
 })
 
-test('what is signed names sender, recipient, session, epoch and counter', () => {
-  const signed = (from = sender, to = recipient, id = sessionId, epoch = 1, counter = 1) =>
-    writeFrame(frameContext(from, to), id, epoch, counter, body).signed.toString()
+test('what is signed names sender, recipient, session, epoch, counter and body', () => {
+  const signed = (from = sender, to = recipient, id = sessionId, epoch = 1, counter = 1, hash = digest) =>
+    signedBytes(frameContext(from, to), writeFrame(id, epoch, counter, body).header, hash).toString()
   const different = [
     signed(),
     signed(recipient, sender),
@@ -42,6 +51,14 @@ test('what is signed names sender, recipient, session, epoch and counter', () =>
     signed(sender, recipient, sender.slice(16)),
     signed(sender, recipient, sessionId, 2),
     signed(sender, recipient, sessionId, 1, 2),
+    signed(
+      sender,
+      recipient,
+      sessionId,
+      1,
+      1,
+      digest.map((byte) => byte + 1),
+    ),
   ]
   expect(new Set(different).size).toBe(different.length)
 })

@@ -57,46 +57,44 @@ export interface FrameBody {
   readonly records: readonly Record[]
 }
 
-/** Who sends to whom: what a frame's signature covers before the header. */
+/** Who sends to whom: what a frame's signature covers first. */
 export function frameContext(sender: Bytes, recipient: Bytes): Bytes {
   return concat(utf8(`tsunagi/${PROTOCOL.version}/session-frame\0`), sender, recipient)
 }
 
-/** A frame before it is encrypted, in one buffer, so that nothing is copied between signing and sealing. */
+/**
+ * What a frame's signature covers: the body by its SHA-256, which takes a third of the time Ed25519 needs for all of it.
+ * @param digest SHA-256 of the body
+ */
+export function signedBytes(context: Bytes, header: Bytes, digest: Bytes): Bytes {
+  return concat(context, header, digest)
+}
+
+/** A frame before it is encrypted, in one buffer, so that nothing is copied between hashing and sealing. */
 export interface PlainFrame {
   readonly header: Bytes
-  /** Context, header and body: what is signed. */
-  readonly signed: Bytes
+  readonly body: Bytes
   /** Body and the place for its signature: what is encrypted. */
   readonly plaintext: Bytes
   readonly signature: Bytes
 }
 
 /** @param counter number of this frame under its key, from 0 */
-export function writeFrame(
-  context: Bytes,
-  sessionId: Bytes,
-  epoch: number,
-  counter: number,
-  body: FrameBody,
-): PlainFrame {
+export function writeFrame(sessionId: Bytes, epoch: number, counter: number, body: FrameBody): PlainFrame {
   let bodyLength = BODY_HEAD
   for (const { payload } of body.records) bodyLength += RECORD_HEAD + payload.length
-  const headerAt = context.length
-  const bodyAt = headerAt + HEADER_LENGTH
-  const signatureAt = bodyAt + bodyLength
+  const signatureAt = HEADER_LENGTH + bodyLength
   const bytes = new Uint8Array(signatureAt + SIGNATURE_LENGTH)
   const view = new DataView(bytes.buffer)
-  bytes.set(context)
-  bytes[headerAt] = SESSION_FRAME
-  bytes.set(sessionId, headerAt + 1)
-  view.setUint32(headerAt + 17, epoch)
-  writeCount(view, headerAt + 21, counter)
-  bytes[bodyAt] = (body.prompt ? FRAME_FLAGS.prompt : 0) | (body.resend ? FRAME_FLAGS.resend : 0)
-  writeCount(view, bodyAt + 1, body.ack)
-  view.setUint32(bodyAt + 9, body.window)
-  writeCount(view, bodyAt + 13, body.first)
-  let at = bodyAt + BODY_HEAD
+  bytes[0] = SESSION_FRAME
+  bytes.set(sessionId, 1)
+  view.setUint32(17, epoch)
+  writeCount(view, 21, counter)
+  bytes[HEADER_LENGTH] = (body.prompt ? FRAME_FLAGS.prompt : 0) | (body.resend ? FRAME_FLAGS.resend : 0)
+  writeCount(view, HEADER_LENGTH + 1, body.ack)
+  view.setUint32(HEADER_LENGTH + 9, body.window)
+  writeCount(view, HEADER_LENGTH + 13, body.first)
+  let at = HEADER_LENGTH + BODY_HEAD
   for (const record of body.records) {
     const { type, payload } = record
     bytes[at] = type
@@ -106,9 +104,9 @@ export function writeFrame(
     at += RECORD_HEAD + payload.length
   }
   return {
-    header: bytes.subarray(headerAt, bodyAt),
-    signed: bytes.subarray(0, signatureAt),
-    plaintext: bytes.subarray(bodyAt),
+    header: bytes.subarray(0, HEADER_LENGTH),
+    body: bytes.subarray(HEADER_LENGTH, signatureAt),
+    plaintext: bytes.subarray(HEADER_LENGTH),
     signature: bytes.subarray(signatureAt),
   }
 }
@@ -135,10 +133,10 @@ export function readHeader(frame: Bytes): FrameHeader {
   }
 }
 
-/** Splits what was decrypted into what was signed and the signature. */
-export function readSigned(context: Bytes, header: Bytes, plaintext: Bytes): { signed: Bytes; signature: Bytes } {
+/** Splits what was decrypted into the body and its signature. */
+export function splitSignature(plaintext: Bytes): { readonly body: Bytes; readonly signature: Bytes } {
   const end = plaintext.length - SIGNATURE_LENGTH
-  return { signed: concat(context, header, plaintext.subarray(0, end)), signature: plaintext.subarray(end) }
+  return { body: plaintext.subarray(0, end), signature: plaintext.subarray(end) }
 }
 
 /** Reads the body of a frame whose signature was verified; payloads are views into `plaintext`. @throws TsunagiError INVALID_FORMAT */

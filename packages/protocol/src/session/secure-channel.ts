@@ -13,7 +13,8 @@ import {
   type PlainFrame,
   readBody,
   readHeader,
-  readSigned,
+  signedBytes,
+  splitSignature,
   writeFrame,
 } from './frame.ts'
 import { ReceiveKeys } from './receive-keys.ts'
@@ -109,7 +110,7 @@ export class SecureChannel {
     this.#rekeyWhereDue()
     const epoch = this.#sendEpoch
     const counter = this.#nextCounter++
-    const plain = writeFrame(this.#sendContext, sessionId, epoch, counter, body)
+    const plain = writeFrame(sessionId, epoch, counter, body)
     const size = plain.plaintext.length
     this.#sealing++
     this.#sealingBytes += size
@@ -172,7 +173,9 @@ export class SecureChannel {
   }
 
   async #seal(plain: PlainFrame, counter: number, keys: Promise<KeyChain>): Promise<Bytes> {
-    plain.signature.set(await this.#host.key.sign(plain.signed))
+    const { crypto, key: signing } = this.#host
+    const signed = signedBytes(this.#sendContext, plain.header, await crypto.sha256(plain.body))
+    plain.signature.set(await signing.sign(signed))
     const { key } = await keys
     return concat(plain.header, await key.seal(nonceOf(counter), plain.header, plain.plaintext))
   }
@@ -186,8 +189,10 @@ export class SecureChannel {
     if (this.#isRepeated({ epoch, counter })) throw repeated()
     const key = await this.#receiveKeys.keyOf(epoch)
     const plaintext = await key.open(nonceOf(counter), header, frame.subarray(header.length))
-    const { signed, signature } = readSigned(this.#receiveContext, header, plaintext)
-    if (!(await this.#host.crypto.verify(peer, signature, signed))) {
+    const { body, signature } = splitSignature(plaintext)
+    const { crypto } = this.#host
+    const signed = signedBytes(this.#receiveContext, header, await crypto.sha256(body))
+    if (!(await crypto.verify(peer, signature, signed))) {
       throw new TsunagiError('INVALID_SIGNATURE', 'A frame is not signed by the peer of its session.')
     }
     return { body: readBody(plaintext), number: { epoch, counter } }

@@ -411,6 +411,7 @@ class Work {
   constructor(crypto: CryptoProvider) {
     this.crypto = {
       ...crypto,
+      sha256: (data) => this.#count(crypto.sha256(data)),
       verify: (publicKey, signature, data) => this.#count(crypto.verify(publicKey, signature, data)),
     }
   }

@@ -3,7 +3,7 @@ import type { Channel } from '../../handshake/channel.ts'
 import { SESSION_TYPES, type SessionType } from '../../messages.ts'
 import type { SigningKey } from '../../ports.ts'
 import { type Bytes, concat, utf8 } from '../../wire/bytes.ts'
-import { type FrameBody, frameContext, nonceOf, type Record, writeFrame } from '../frame.ts'
+import { type FrameBody, frameContext, nonceOf, type Record, signedBytes, writeFrame } from '../frame.ts'
 
 export interface FrameChanges extends Partial<FrameBody> {
   readonly epoch?: number
@@ -40,15 +40,19 @@ export class FrameWriter {
     const { sessionId, epoch, peer, sendKeys } = this.#channel
     const counter = changes.counter ?? this.#counter++
     const { sender, recipient } = changes.signedAs ?? { sender: this.#key.publicKey, recipient: peer }
-    const plain = writeFrame(
-      frameContext(sender, recipient),
-      changes.sessionId ?? sessionId,
-      changes.epoch ?? epoch,
-      counter,
-      { prompt: true, resend: false, ack: 1, window: 1_000_000, first: 1, records: [], ...changes },
-    )
+    const plain = writeFrame(changes.sessionId ?? sessionId, changes.epoch ?? epoch, counter, {
+      prompt: true,
+      resend: false,
+      ack: 1,
+      window: 1_000_000,
+      first: 1,
+      records: [],
+      ...changes,
+    })
     changes.mangle?.(plain.plaintext)
-    plain.signature.set(await this.#key.sign(plain.signed))
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', plain.body))
+    const signed = signedBytes(frameContext(sender, recipient), plain.header, digest)
+    plain.signature.set(await this.#key.sign(signed))
     return concat(plain.header, await sendKeys.key.seal(nonceOf(counter), plain.header, plain.plaintext))
   }
 
