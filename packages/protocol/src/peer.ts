@@ -451,6 +451,7 @@ export class PeerService implements Peer {
       onSuspended: (remote) => {
         // Closed on purpose, the link opens when something is to be said.
         if (remote.session.rest === undefined) this.#connector.lost(remote)
+        else this.#connector.forget(remote)
         this.#checkPresence(remote)
       },
       onOver: (remote, error) => {

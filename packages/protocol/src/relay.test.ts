@@ -134,6 +134,16 @@ describe('where no direct link comes about', () => {
     expect([...a.codes, ...b.codes]).toEqual([])
   })
 
+  test('an idle link is closed all the same, and another opens when something is said', async () => {
+    firewall.way = 'refusing'
+    const [a, b] = await joinTwo()
+    await mesh.pass(LIMITS.linkIdle + LIMITS.linkSweep, 5_000)
+    expect([a.sees(b)?.health, ...ways(a, b)]).toEqual(['idle', undefined, undefined])
+    const sent = a.send(b, 'again')
+    await mesh.pass(LIMITS.relayAfter)
+    expect([sent().settled, b.heard(a), ...ways(a, b)]).toEqual([true, ['again'], 'relay', 'relay'])
+  })
+
   test('and the server cannot be reached either, none is tried for', async () => {
     firewall.way = 'refusing'
     const [a, b] = await joinTwo()
@@ -326,6 +336,7 @@ describe('a server that carries a session', () => {
     expect(ways(c, d)).toEqual(['relay', 'relay'])
     const stolen = new Map([c, d].map((peer, i) => [peer.key.publicKey.toString(), keys[i] as IntroductionKey]))
     let altered = 0
+    let isHostile = true
     let read = ''
     mesh.server.onRelay = async (relay) => {
       const key = stolen.get(relay.to.toString())
@@ -333,14 +344,16 @@ describe('a server that carries a session', () => {
       const info = relayInfo(mesh.keys.meshId, relay.from, relay.to)
       const content = await key.open(info, relay.payload)
       read += Buffer.from(content).toString('latin1')
-      if (altered++ % 3 === 0) content[content.length - 1] = (content.at(-1) as number) ^ 1
+      if (isHostile && altered++ % 3 === 0) content[content.length - 1] = (content.at(-1) as number) ^ 1
       const payload = await mesh.crypto.seal(key.publicKey, info, content)
       mesh.server.deliver({ ...relay, payload })
     }
     const stream = new Stream(c, d)
     stream.send(10)
     c.send(d, 'attack at dawn')
-    await mesh.pass(20_000)
+    await mesh.pass(15_000)
+    isHostile = false
+    await mesh.pass(15_000)
     expect(d.heard(c)).toEqual([...numbers(10), 'attack at dawn'])
     expect(read).not.toContain('attack')
     expect((c.sees(d)?.statistics.framesRejected ?? 0) + (d.sees(c)?.statistics.framesRejected ?? 0)).toBeGreaterThan(0)

@@ -102,6 +102,7 @@ export class Connector {
     if (noWay) plan.failures++
     if (peer.isConnected) {
       if (peer.isRelayed) this.#planUpgrade(peer)
+      else this.forget(peer)
       return true
     }
     if (this.#options.isUnderWay(peer.key, kind === 'relay' ? this.#options.direct : 'relay')) return true
