@@ -47,7 +47,7 @@ export class ScriptedPeer {
       this.settle.push({ fulfil, reject })
     })
     const info = { id, capability, direction: 'out', state: 'working', endedAt: undefined } as Task['info']
-    return { id, info, result, cancel: () => undefined }
+    return { id, info, result, cancel: () => undefined } as unknown as Task
   }
 
   async close(): Promise<void> {

@@ -1,18 +1,9 @@
 import { type CapabilityDescription, PROTOCOL, type TaskHandler } from '@tsunagi/protocol'
+import type { FileDigest, FileInput } from './file-sha256.worker.ts'
+import FileSha256Worker from './file-sha256.worker.ts?worker&inline'
 import { runInWorker } from './run-in-worker.ts'
 
-export interface FileInput {
-  readonly bytes: Uint8Array<ArrayBuffer>
-}
-
-export interface FileDigest {
-  /** SHA-256 in 64 hexadecimal digits. */
-  readonly digest: string
-  /** Bytes that were hashed. */
-  readonly size: number
-  /** Milliseconds the hashing took. */
-  readonly ms: number
-}
+export type { FileDigest, FileInput }
 
 /** A task travels in one message: the largest one, less room for what surrounds the file in it. */
 export const MAX_FILE = PROTOCOL.maxMessage - 64 * 1_024
@@ -42,8 +33,7 @@ export const fileSha256: CapabilityDescription = {
 export const digestFile: TaskHandler = ({ bytes }: FileInput, context) => {
   // A copy of its own: the bytes may be part of a larger message, which a transfer would take along.
   const input: FileInput = { bytes: new Uint8Array(bytes) }
-  const worker = new Worker(new URL('./file-sha256.worker.ts', import.meta.url), { type: 'module' })
-  return runInWorker(worker, input, context, [input.bytes.buffer])
+  return runInWorker(new FileSha256Worker(), input, context, [input.bytes.buffer])
 }
 
 export function isFileDigest(value: unknown): value is FileDigest {

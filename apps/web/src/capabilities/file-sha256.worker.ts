@@ -1,5 +1,17 @@
-import type { FileDigest, FileInput } from './file-sha256.ts'
 import { serve } from './worker-side.ts'
+
+export interface FileInput {
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+export interface FileDigest {
+  /** SHA-256 in 64 hexadecimal digits. */
+  readonly digest: string
+  /** Bytes that were hashed. */
+  readonly size: number
+  /** Milliseconds the hashing took. */
+  readonly ms: number
+}
 
 serve<FileInput>(async ({ bytes }) => {
   const started = performance.now()

@@ -1,13 +1,10 @@
 import type { CapabilityDescription, TaskHandler } from '@tsunagi/protocol'
+import type { TilePicture } from './fractal-tile.worker.ts'
+import FractalTileWorker from './fractal-tile.worker.ts?worker&inline'
 import type { Tile } from './mandelbrot.ts'
 import { runInWorker } from './run-in-worker.ts'
 
-export interface TilePicture {
-  readonly width: number
-  readonly height: number
-  /** One palette index a pixel, row by row from the top left. */
-  readonly pixels: Uint8Array<ArrayBuffer>
-}
+export type { TilePicture }
 
 /** Pixels a side: one tile, a byte a pixel, stays well below the largest message. */
 export const MAX_SIDE = 2_048
@@ -46,8 +43,7 @@ export const fractalTile: CapabilityDescription = {
   },
 }
 
-export const drawTile: TaskHandler = (input: Tile, context) =>
-  runInWorker(new Worker(new URL('./fractal-tile.worker.ts', import.meta.url), { type: 'module' }), input, context)
+export const drawTile: TaskHandler = (input: Tile, context) => runInWorker(new FractalTileWorker(), input, context)
 
 /** Another peer made it: a picture is only what fits its own words. */
 export function isTilePicture(value: unknown): value is TilePicture {

@@ -1,6 +1,12 @@
-import type { TilePicture } from './fractal-tile.ts'
 import { renderTile, type Tile } from './mandelbrot.ts'
 import { serve } from './worker-side.ts'
+
+export interface TilePicture {
+  readonly width: number
+  readonly height: number
+  /** One palette index a pixel, row by row from the top left. */
+  readonly pixels: Uint8Array<ArrayBuffer>
+}
 
 serve<Tile>(async (tile, report) => {
   const { width, height } = tile

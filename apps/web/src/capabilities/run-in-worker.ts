@@ -2,7 +2,8 @@ import type { TaskContext } from '@tsunagi/protocol'
 import type { WorkerReport } from './worker-side.ts'
 
 /**
- * Runs one task in a worker of its own, so that the page stays quick and cancelling really stops the work.
+ * Runs one task in a worker of its own, so that the page stays quick and cancelling really stops the work. The worker's
+ * code comes with the page (`?worker&inline`): sessions outlast the server, and so must the work.
  * @param transfer buffers of `input` that are handed over instead of copied
  */
 export function runInWorker(

@@ -1,7 +1,7 @@
 import { fingerprintOf, type Peer, type PeerId, type PeerInfo, type TraceEntry } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing, svg } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { shorten, span } from '../format.ts'
+import { shorten } from '../format.ts'
 import { assignSlots, layOut, type MeshLayout, type Point, type Size, trim } from '../mesh-layout.ts'
 import { healthOf, lineOf } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
@@ -217,7 +217,8 @@ export class MeshPicture extends LitElement {
   #renderLineText(peer: PeerInfo) {
     const { text } = lineOf(peer)
     const ends = this.#endsOf(peer.id)
-    if (ends === undefined || !fits(text, ends)) return nothing
+    if (ends === undefined) return nothing
+    if (!fits(text, ends)) return this.#renderTextAtPeer(peer.id, text)
     const [from, to] = ends
     const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }
     const width = widthOf(text)
@@ -227,25 +228,28 @@ export class MeshPicture extends LitElement {
     `
   }
 
+  /** On a short line there is no room for its state, which then stands beyond the name. */
+  #renderTextAtPeer(id: PeerId, text: string) {
+    const at = this.#layout?.peers.get(id)
+    if (this.#layout === undefined || at === undefined || this.#layout.nameLength === 0) return nothing
+    const { self, side } = this.#layout
+    const y = isAbove(at, self, side) ? at.y - side / 2 - 24 : at.y + side / 2 + 33
+    return svg`<text class="soft" x=${at.x} y=${y} aria-hidden="true">${text}</text>`
+  }
+
   #renderPeer(peer: PeerInfo, { self, peers, side, nameLength }: MeshLayout) {
     const at = peers.get(peer.id) ?? self
-    const above = at.y < self.y - side
     const pick = () => this.dispatchEvent(new CustomEvent('peer-picked', { detail: peer.id }))
     const fingerprint = fingerprintOf(peer.id)
-    const roundTrip = peer.roundTrip === undefined ? [] : [span(peer.roundTrip)]
     const { text } = lineOf(peer)
-    const ends = this.#endsOf(peer.id)
     const name = peer.name === '' ? fingerprint : shorten(peer.name, nameLength)
-    const lines = nameLength === 0 ? [] : [{ words: name, soft: peer.name === '' }]
-    // On a short line there is no room for its state, which then stands below the name.
-    if (ends !== undefined && !fits(text, ends) && nameLength > 0) lines.push({ words: text, soft: true })
     return svg`
       <g
         class="peer"
         role="button"
         tabindex="0"
         aria-current=${this.selected === peer.id}
-        aria-label=${[peer.name || fingerprint, healthOf(peer).word, ...roundTrip].join(', ')}
+        aria-label=${[...new Set([peer.name || fingerprint, text, healthOf(peer).word])].join(', ')}
         transform="translate(${at.x} ${at.y})"
         @click=${pick}
         @focus=${pick}
@@ -258,12 +262,14 @@ export class MeshPicture extends LitElement {
         ${frame('ring', side + 8, 6)}
         ${frame('frame', side, 4)}
         <g transform="translate(${5 - side / 2} ${5 - side / 2})">${identiconShape(peer.id, side - 10)}</g>
-        ${lines.map(
-          ({ words, soft }, i) => svg`<text
-            y=${above ? -side / 2 - 9 - 15 * (lines.length - 1 - i) : side / 2 + 18 + 15 * i}
-            class=${soft ? 'soft' : ''}
-          >${words}</text>`,
-        )}
+        ${
+          nameLength === 0
+            ? nothing
+            : svg`<text
+                y=${isAbove(at, self, side) ? -side / 2 - 9 : side / 2 + 18}
+                class=${peer.name === '' ? 'soft' : ''}
+              >${name}</text>`
+        }
       </g>
     `
   }
@@ -298,6 +304,11 @@ export class MeshPicture extends LitElement {
     const at = ({ x, y }: Point) => ({ transform: `translate(${x}px, ${y}px)` })
     dot.animate([at(from), at(to)], { duration: TRAVEL, easing: 'ease-in-out' }).onfinish = () => dot.remove()
   }
+}
+
+/** Names of those above this peer stand over their pictures, where no line runs. */
+function isAbove(at: Point, self: Point, side: number): boolean {
+  return at.y < self.y - side
 }
 
 /** Room that `text` takes on a line, in pixels. */

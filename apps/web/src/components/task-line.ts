@@ -164,8 +164,8 @@ export class TaskLine extends LitElement {
   }
 }
 
-function who({ direction, peer }: TaskInfo): string {
-  if (peer === '') return 'to nobody yet'
+function who({ direction, peer, endedAt }: TaskInfo): string {
+  if (peer === '') return endedAt === undefined ? 'to nobody yet' : 'given to nobody'
   return `${direction === 'out' ? 'done by' : 'for'} ${store.labelOf(peer)}`
 }
 
