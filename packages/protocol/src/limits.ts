@@ -221,7 +221,7 @@ export const LIMITS = {
   maxSignalingBacklog: 1 * MiB,
   /** Bytes towards the server that may wait before relay() answers QUEUE_FULL: offers to every peer a tab can meet at once. */
   maxSignalingQueue: 1 * MiB,
-  /** Messages and bytes to the server, per second and in a burst: four fifths of what it grants a connection, for pings count too. */
+  /** Messages and bytes to the server, per second and in a burst: four fifths of what it grants from one peer to another. */
   relayMessageRate: 80,
   relayMessageBurst: 320,
   relayByteRate: 400 * KiB,
