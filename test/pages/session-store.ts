@@ -1,6 +1,6 @@
 /** A page that keeps sessions and messages: by the store alone, or as a peer. */
-import { createPeer, createSessionStore, openDatabase } from '@tsunagi/protocol/browser'
-import { sessionStoreConformance } from '@tsunagi/protocol/conformance'
+import { createPeer, createSessionStore, createTaskStore, openDatabase } from '@tsunagi/protocol/browser'
+import { sessionStoreConformance, taskStoreConformance } from '@tsunagi/protocol/conformance'
 
 type Peer = Awaited<ReturnType<typeof createPeer>>
 type SessionStore = ReturnType<typeof createSessionStore>
@@ -8,6 +8,9 @@ type SessionStore = ReturnType<typeof createSessionStore>
 declare global {
   interface Window {
     runStoreCase(name: string): Promise<void>
+    runTaskStoreCase(name: string): Promise<void>
+    /** Keys of the tasks that are kept. */
+    loadTasks(): Promise<string[]>
     /** The store of a slot, and what it and its database told: `CODE: sentence`. */
     openStore(slot?: number): Promise<void>
     store: SessionStore
@@ -73,6 +76,16 @@ window.runStoreCase = async (name) => {
   }
   await found.run({ store: await open(), reopen: open })
 }
+const openTaskStore = async () => {
+  const problem = (error: unknown) => window.problems.push(told(error))
+  return createTaskStore(await openDatabase(problem), 0, problem)
+}
+window.runTaskStoreCase = async (name) => {
+  const found = taskStoreConformance.find((entry) => entry.name === name)
+  if (!found) throw new Error(`There is no case of the name ${name}.`)
+  await found.run({ store: await openTaskStore(), reopen: openTaskStore })
+}
+window.loadTasks = async () => (await (await openTaskStore()).load()).map(({ key }) => key)
 window.outcome = (call) => call.then(() => 'kept', told)
 window.contents = async () => {
   const { sessions, outbox, inbox, pinned } = await window.store.load()

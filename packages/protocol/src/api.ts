@@ -88,6 +88,8 @@ export interface TaskInfo {
   readonly createdAt: number
   readonly endedAt: number | undefined
   readonly deadlineAt: number
+  /** Of ours: how often it was given to a peer. Of another's: 1. */
+  readonly tries: number
   readonly error: { readonly code: string; readonly message: string } | undefined
 }
 
@@ -107,6 +109,12 @@ export interface TaskContext {
   readonly deadlineAt: number
   /** Tells the caller how far the work is, 0 to 1; merged to a few a second. */
   progress(progress: number, note?: string): void
+  /**
+   * Sends a part of the result ahead, at most 64 KiB of CBOR; at once done where the caller wants none. Fulfils when the
+   * caller has it, which waits until it reads: a handler that awaits this keeps pace. Rejects with QUEUE_FULL where too many
+   * wait, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, and with why the task ended.
+   */
+  partial(output: unknown): Promise<void>
 }
 
 /** What the core needs of an AbortSignal; every host's is one. */
@@ -124,23 +132,111 @@ export type TaskHandler = (input: any, context: TaskContext) => unknown
 export interface Capability extends CapabilityDescription {
   /** Tasks of this capability at once, 1 to 64; default LIMITS.maxRunningTasks. */
   readonly concurrency?: number
+  /**
+   * What becomes of a task that was running when the page was loaded anew: `restart` runs its handler again, `lost` tells its
+   * caller that it is lost. Default `restart` where the capability is idempotent, else `lost`.
+   */
+  readonly onReload?: 'restart' | 'lost'
+  /** Who may use it, and how much; default: every peer of the mesh, as much as there is room for. */
+  readonly policy?: CapabilityPolicy
+}
+
+/** Who may use a capability: all of the mesh, the contacts, whom the user agrees to each time, or nobody. */
+export type Audience = 'mesh' | 'contacts' | 'ask' | 'nobody'
+
+/** Who may use a capability, and how much of it one caller. What is left out is not limited. */
+export interface CapabilityPolicy {
+  readonly who: Audience
+  /**
+   * Asks the user, where `who` is `ask`: true lets the task in. Its signal aborts when nobody waits for the answer any more;
+   * no answer within LIMITS.consentTimeout, and one that throws, is a no.
+   */
+  readonly ask?: (request: ConsentRequest) => boolean | Promise<boolean>
+  /** Tasks of one caller waiting and running at once. */
+  readonly tasksAtOnce?: number
+  /** Seconds that handlers run for one caller within an hour. */
+  readonly seconds?: number
+  /** Bytes of input and output of one caller within an hour. */
+  readonly bytes?: number
+}
+
+/** Who asks for what. */
+export interface ConsentRequest {
+  readonly taskId: string
+  readonly caller: PeerId
+  readonly capability: string
+  readonly input: unknown
+  /** Bytes of the input. */
+  readonly size: number
+  readonly signal: AbortSignal
+}
+
+/** The peers the user has marked; kept over pages where the host keeps anything. */
+export interface Contacts {
+  readonly list: readonly PeerId[]
+  has(peer: PeerId): boolean
+  /** Fulfils when it is kept. Rejects with INVALID_ARGUMENT, QUEUE_FULL beyond LIMITS.maxContacts, STORAGE_FAILED. */
+  add(peer: PeerId): Promise<void>
+  remove(peer: PeerId): Promise<void>
 }
 
 export interface DelegateOptions {
-  /** The peer to ask; without it one that has the capability is chosen by health, load and round trip. */
+  /** The peer to ask; without it one that has the capability is chosen by health, past success, load and round trip. */
   readonly to?: PeerId
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
   /** Milliseconds from now; default LIMITS.defaultDeadline. */
   readonly deadline?: number
   readonly priority?: Priority
+  /** Partial results are wanted: `task.partials` then gives them. */
+  readonly partials?: boolean
+  /**
+   * How often it may be given away again, 0 to 1,000; default LIMITS.taskRetries. A full peer is asked again when it says so,
+   * until the deadline, unless this is 0. One that refuses, or does not know the capability, gives way to another.
+   */
+  readonly retries?: number
+  /**
+   * Whether a task may run a second time, with another peer: where it is lost, where its result does not fit, and, of an
+   * idempotent capability, where it failed. Default: true without `to`, else false.
+   */
+  readonly failover?: boolean
+  /** JSON Schema that the output must fit; default: that of the capability of this name which this peer provides itself. */
+  readonly output?: Record<string, unknown>
+  /** While a task of this key is under way or remembered, also from a page before, it is returned and none is made. */
+  readonly idempotencyKey?: string
 }
 
 export interface Task<Output = unknown> {
   readonly id: string
   readonly info: TaskInfo
-  /** Fulfils with the output. Rejects with TASK_REJECTED, TASK_FAILED, TASK_CANCELED, TASK_DEADLINE, TASK_LOST, UNKNOWN_CAPABILITY, … */
+  /**
+   * Fulfils with the output. Rejects with TASK_REJECTED, TASK_FAILED, TASK_CANCELED, TASK_DEADLINE, TASK_LOST,
+   * UNKNOWN_CAPABILITY, …; with INVALID_STATE where the task ended long ago and its output is not kept any more.
+   */
   readonly result: Promise<Output>
+  /**
+   * Partial results in their order, for one reader. Where the task goes to another peer it goes on after those that were
+   * taken. Ends when the task is completed, and throws where that ends otherwise or `partials` was not asked for.
+   */
+  readonly partials: AsyncIterable<unknown>
+  /** The returned function removes the listener. */
+  onProgress(listener: (progress: Progress) => void): () => void
+  cancel(): void
+}
+
+export interface MapOptions extends Omit<DelegateOptions, 'to' | 'onProgress' | 'partials' | 'idempotencyKey'> {
+  /** Tasks under way at once, 1 to 256; default LIMITS.mapAtOncePerPeer for each peer that offers the capability. */
+  readonly atOnce?: number
+  /** Called for each input that is done. */
+  readonly onProgress?: (progress: { readonly done: number; readonly drawn: number }) => void
+}
+
+/**
+ * The results of a map() in the order of its inputs, read once: by `for await`, or by all(). Inputs are drawn as results are
+ * read, so an endless source is fine. The first input that fails ends it, and cancels what is under way.
+ */
+export interface MapRun<Output = unknown> extends AsyncIterable<Output> {
+  all(): Promise<Output[]>
   cancel(): void
 }
 
@@ -226,6 +322,20 @@ export interface Peer {
   provide(capability: Capability, handler: TaskHandler): () => void
   /** Never throws: a wrong argument rejects `result` with INVALID_ARGUMENT. */
   delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output>
+  /** A task of ours under way or remembered, also of a page before this one; undefined where there is none of that id. */
+  task<Output = unknown>(id: string): Task<Output> | undefined
+  /**
+   * Spreads inputs over all peers that offer the capability. A task that takes far longer than the others is given to a
+   * second peer as well, unless `failover` is false; the first result counts. Never throws: wrong arguments reject its reading.
+   */
+  map<Output = unknown>(
+    capability: string,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    options?: MapOptions,
+  ): MapRun<Output>
+  /** From now on who may use a capability, and how much, whether or not it is provided yet. @throws TsunagiError INVALID_ARGUMENT */
+  policy(capability: string, policy: CapabilityPolicy): void
+  readonly contacts: Contacts
   /**
    * Fulfils when the other side has acknowledged. `data` is a Uint8Array or any value CBOR carries.
    * Rejects with UNKNOWN_PEER, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, QUEUE_FULL, LINK_LOST, PEER_CLOSED, SESSION_NOT_FOUND and

@@ -63,6 +63,7 @@ export class Mesh {
         openSocket: this.server.openSocket,
         transport: options.transport?.(real) ?? real,
         store: undefined,
+        taskStore: undefined,
         onClosed: () => {
           peer.timesClosed++
         },

@@ -128,6 +128,11 @@ export const SESSION_TYPES = {
   error: 14,
   session_close: 15,
   session_suspend: 16,
+  task_query: 17,
+  task_state: 18,
+  task_renew: 19,
+  task_partial: 20,
+  task_credit: 21,
 } as const
 export type SessionType = keyof typeof SESSION_TYPES
 
@@ -146,6 +151,8 @@ export const capabilityDescription = v.strictObject({
   description: v.optional(text(512)),
   input: v.optional(jsonSchema),
   output: v.optional(jsonSchema),
+  /** Doing the same task twice does no more than doing it once, so that one that failed may be tried again. */
+  idempotent: v.optional(v.boolean()),
 })
 /** A capability as others see it: what it is called and what goes in and comes out. */
 export type CapabilityDescription = v.InferOutput<typeof capabilityDescription>
@@ -174,6 +181,8 @@ export const sessionPayloads = {
     input: v.unknown(),
     deadline: v.pipe(count, v.minValue(1)),
     priority: v.picklist(PRIORITIES),
+    /** Partial results are wanted. */
+    partials: v.optional(v.literal(true)),
   }),
   task_accept: v.strictObject({ task_id: uuid, queue_position: count }),
   task_reject: v.strictObject({
@@ -193,6 +202,27 @@ export const sessionPayloads = {
     }),
   ]),
   task_cancel: v.strictObject({ task_id: uuid }),
+  /** Caller to executor: what became of it? */
+  task_query: v.strictObject({ task_id: uuid }),
+  /** The whole answer to a task_query. `unknown`: this peer never had it, or forgot it. `partials`: how many were sent. */
+  task_state: v.strictObject({
+    task_id: uuid,
+    state: v.picklist(['unknown', 'submitted', 'working', 'completed', 'failed', 'canceled']),
+    queue_position: count,
+    progress: share,
+    note: text(256),
+    partials: count,
+    code: v.optional(v.picklist(ERROR_CODES)),
+    message: v.optional(text(256)),
+  }),
+  /** Executor to caller, every third of PROTOCOL.taskLease: these of yours are still here. */
+  task_renew: v.strictObject({
+    task_ids: v.pipe(v.array(uuid), v.minLength(1), v.maxLength(PROTOCOL.maxRenewed)),
+  }),
+  /** `index` counts from 0 for each task. */
+  task_partial: v.strictObject({ task_id: uuid, index: count, output: v.unknown() }),
+  /** Caller to executor: so many partial results were read; PROTOCOL.partialWindow more may come. */
+  task_credit: v.strictObject({ task_id: uuid, read: count }),
   error: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
   session_close: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
   /** The link is closed on purpose and the session goes on later: `leaving`, the page goes; `idle`, nothing was said for long. */

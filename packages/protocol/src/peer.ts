@@ -1,9 +1,13 @@
 /** A peer (SPEC §1): ties signaling, handshakes, sessions, liveness and tasks together into what createPeer() gives. */
 import type {
   Capability,
+  CapabilityPolicy,
+  Contacts,
   DelegateOptions,
   Delivery,
   DeliveryInfo,
+  MapOptions,
+  MapRun,
   Peer,
   PeerEvents,
   PeerId,
@@ -21,7 +25,7 @@ import type { OpenFrameTrace } from './handshake/host.ts'
 import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
 import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
 import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
-import type { CapabilityDescription, SessionPayload, SessionType } from './messages.ts'
+import { type CapabilityDescription, SESSION_TYPES, type SessionPayload, type SessionType } from './messages.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
@@ -36,8 +40,14 @@ import { Complaints } from './signaling/complaints.ts'
 import type { MeshKeys } from './signaling/messages.ts'
 import { TaskCaller } from './tasks/caller.ts'
 import { CapabilityRegistry, capabilityDigestInput } from './tasks/capabilities.ts'
-import { choosePeer } from './tasks/choice.ts'
+import { choosePeer, offerCount, PastTasks } from './tasks/choice.ts'
+import { KeptContacts } from './tasks/contacts.ts'
+import { isCapabilityName } from './tasks/delegate-options.ts'
 import { TaskExecutor } from './tasks/executor.ts'
+import { MappedTasks } from './tasks/map.ts'
+import type { SendResult } from './tasks/payload.ts'
+import { UsePolicies } from './tasks/policy.ts'
+import type { TaskStore } from './tasks/store.ts'
 import type { Bytes } from './wire/bytes.ts'
 import { uuidText } from './wire/uuid.ts'
 
@@ -55,6 +65,8 @@ export interface PeerServiceOptions {
   readonly transport: LinkTransport
   /** Undefined where the host keeps nothing: sessions and messages then last as long as the page. */
   readonly store: SessionStore | undefined
+  /** Undefined where the host keeps nothing: tasks and contacts then last as long as the page. */
+  readonly taskStore: TaskStore | undefined
   /** Called once when the peer has closed: gives back what was taken for it. Must not throw. */
   readonly onClosed: () => void
 }
@@ -79,6 +91,11 @@ export class PeerService implements Peer {
   readonly #relayLinks: RelayLinks
   readonly #connector: Connector
   readonly #capabilities = new CapabilityRegistry()
+  readonly contacts: Contacts
+  readonly #taskStore: TaskStore | undefined
+  readonly #keptContacts: KeptContacts
+  readonly #policies: UsePolicies
+  readonly #past = new PastTasks()
   readonly #caller: TaskCaller
   readonly #executor: TaskExecutor
   /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
@@ -107,6 +124,7 @@ export class PeerService implements Peer {
       store: options.store,
       hasListener: () => this.#events.has('message'),
       deliver: (message) => this.#events.settle('message', message),
+      takeResult: (from, result) => this.#caller.handleResult(from, result),
       onRoom: () => {
         for (const session of this.#sessions.sessions) session.inboxHasRoom()
       },
@@ -174,16 +192,35 @@ export class PeerService implements Peer {
       isUnderWay: (peer, kind) => this.#handshakes.isUnderWay(peer, kind),
       startHandshake: (peer, kind) => this.#startHandshake(peer, kind),
     })
+    this.#taskStore = options.taskStore
+    this.#keptContacts = new KeptContacts(options.taskStore)
+    this.contacts = this.#keptContacts
+    this.#policies = new UsePolicies((peer) => this.contacts.has(peer))
     const tasks = {
       clock,
-      randomBytes: crypto.randomBytes,
-      capabilities: this.#capabilities,
+      store: options.taskStore,
       send: <T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>) =>
         this.#send(peer, type, payload),
-      onError: (error: TsunagiError) => this.#events.emit('error', error),
+      onError: (error: TsunagiError) => this.report(error),
     }
-    this.#caller = new TaskCaller({ ...tasks, onChange: (task) => this.#events.emit('task', task) })
-    this.#executor = new TaskExecutor({ ...tasks, onChange: (task) => this.#incomingChanged(task) })
+    this.#caller = new TaskCaller({
+      ...tasks,
+      randomBytes: crypto.randomBytes,
+      choose: (capability, to, without) =>
+        to === undefined ? choosePeer(this.peers, capability, this.#past, without) : this.#find(to).id,
+      isIdempotent: (capability, peer) => this.#offers(peer, capability)?.idempotent === true,
+      outputCheck: (capability) => this.#capabilities.find(capability)?.checkOutput,
+      onGiven: (peer) => this.#past.given(peer),
+      onTried: (peer, success) => this.#past.ended(peer, success),
+      onChange: (task) => this.#events.emit('task', task),
+    })
+    this.#executor = new TaskExecutor({
+      ...tasks,
+      capabilities: this.#capabilities,
+      policies: this.#policies,
+      sendResult: (peer, payload) => this.#sendResult(peer, payload),
+      onChange: (task) => this.#incomingChanged(task),
+    })
   }
 
   get status(): PeerStatus {
@@ -197,7 +234,7 @@ export class PeerService implements Peer {
 
   get outbox(): readonly DeliveryInfo[] {
     return this.#sessions.sessions.flatMap((session) =>
-      session.durable.map((message) => deliveryInfo(message, 'accepted', undefined)),
+      session.durable.filter(isApplicationData).map((message) => deliveryInfo(message, 'accepted', undefined)),
     )
   }
 
@@ -209,6 +246,7 @@ export class PeerService implements Peer {
   async start(): Promise<void> {
     const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce()])
     for (const known of pinned) this.#pinned.set(known.peer, known)
+    await this.#restoreTasks()
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
@@ -217,6 +255,16 @@ export class PeerService implements Peer {
       this.#early = undefined
       for (const error of early) this.report(error)
     })
+  }
+
+  async #restoreTasks(): Promise<void> {
+    try {
+      const [tasks] = await Promise.all([this.#taskStore?.load() ?? [], this.#keptContacts.load()])
+      await this.#executor.restore(tasks)
+      this.#caller.restore(tasks)
+    } catch (cause) {
+      this.report(toTsunagiError(cause, 'STORAGE_FAILED', 'The tasks of the page before this one could not be read.'))
+    }
   }
 
   /** The page woke or the network came back. */
@@ -233,6 +281,9 @@ export class PeerService implements Peer {
   provide(capability: Capability, handler: TaskHandler): () => void {
     if (this.#closing !== undefined) throw closed()
     const withdraw = this.#capabilities.provide(capability, handler)
+    const policy = this.#capabilities.find(capability.name)?.policy
+    if (policy !== undefined) this.#policies.set(capability.name, policy)
+    this.#executor.provided(capability.name)
     void this.#announce()
     return () => {
       withdraw()
@@ -241,11 +292,32 @@ export class PeerService implements Peer {
   }
 
   delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output> {
-    const choose = () => {
-      if (options?.to === undefined) return choosePeer(this.peers, capability)
-      return this.#find(options.to).id
+    return this.#caller.delegate<Output>(capability, input, options)
+  }
+
+  task<Output = unknown>(id: string): Task<Output> | undefined {
+    return this.#caller.task(id) as Task<Output> | undefined
+  }
+
+  map<Output = unknown>(
+    capability: string,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    options: MapOptions = {},
+  ): MapRun<Output> {
+    const host = {
+      clock: this.#clock,
+      offerCount: () => offerCount(this.peers, capability),
+      delegate: (input: unknown, each: DelegateOptions, without: readonly PeerId[]) =>
+        this.#caller.delegate(capability, input, each, without),
     }
-    return this.#caller.delegate<Output>(choose, capability, input, options)
+    return new MappedTasks<Output>(host, inputs, options)
+  }
+
+  policy(capability: string, policy: CapabilityPolicy): void {
+    if (!isCapabilityName(capability)) {
+      throw new TsunagiError('INVALID_ARGUMENT', 'policy() takes the name of a capability, and who may use it.')
+    }
+    this.#policies.set(capability, policy)
   }
 
   send(to: PeerId, data: unknown, options: SendOptions = {}): Delivery {
@@ -339,6 +411,29 @@ export class PeerService implements Peer {
     return remote
   }
 
+  /** With a store a result is as durable as a message; without one it lasts as long as the page, as everything does. */
+  #sendResult(...[to, payload]: Parameters<SendResult>): ReturnType<SendResult> {
+    if (this.#store === undefined || this.#taskStore === undefined) {
+      const delivered = this.#send(to, 'task_result', payload)
+      return { accepted: delivered, delivered }
+    }
+    try {
+      const remote = this.#findKept(to)
+      const sent = remote.session.sendDurable('task_result', payload)
+      this.#connector.wanted(remote)
+      // Whoever cares hears the same of `delivered`.
+      sent.accepted.catch(() => undefined)
+      return sent
+    } catch (cause) {
+      const refused: Promise<void> = Promise.reject(publicError(cause))
+      return { accepted: refused, delivered: refused }
+    }
+  }
+
+  #offers(peer: PeerId, capability: string): CapabilityDescription | undefined {
+    return this.#remotes.get(peer)?.info.capabilities.find(({ name }) => name === capability)
+  }
+
   #isPresent(remote: RemotePeer): boolean {
     return remote.isMember || remote.isConnected
   }
@@ -385,6 +480,8 @@ export class PeerService implements Peer {
     const remote = this.#remoteOf(channel.peer)
     const events = remote.attach(channel)
     this.#connector.established(remote, channel.link.kind)
+    this.#caller.peerBack(remote.id)
+    this.#executor.peerBack(remote.id)
     return events
   }
 
@@ -430,11 +527,14 @@ export class PeerService implements Peer {
       },
       canTake: () => this.#inbox.hasRoom,
       onTaken: (message) => this.#inbox.add(message),
-      onDurable: (message, state, error) => this.#events.emit('delivery', deliveryInfo(message, state, error)),
+      onDurable: (message, state, error) => {
+        if (isApplicationData(message)) this.#events.emit('delivery', deliveryInfo(message, state, error))
+      },
       onStorageFailure: (error) => this.report(error),
       onGivenUp: (remote) => {
         this.#caller.peerLost(remote.id)
-        this.#executor.peerLost(remote.id)
+        // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
+        if (this.#taskStore === undefined) this.#executor.peerLost(remote.id)
       },
       heartbeat: () => ({ load: this.#executor.load, queue_depth: this.#executor.queueDepth, last_sequence: 0 }),
       status: () => ({
@@ -509,6 +609,12 @@ export class PeerService implements Peer {
       case 'task_cancel':
         this.#executor.handleCancel(remote.id, message.payload)
         return
+      case 'task_query':
+        this.#executor.handleQuery(remote.id, message.payload)
+        return
+      case 'task_credit':
+        this.#executor.handleCredit(remote.id, message.payload)
+        return
       case 'task_accept':
         this.#caller.handleAccept(remote.id, message.payload)
         return
@@ -518,8 +624,17 @@ export class PeerService implements Peer {
       case 'task_progress':
         this.#caller.handleProgress(remote.id, message.payload)
         return
+      case 'task_partial':
+        this.#caller.handlePartial(remote.id, message.payload)
+        return
+      case 'task_renew':
+        this.#caller.handleRenew(remote.id, message.payload)
+        return
+      case 'task_state':
+        void this.#caller.handleState(remote.id, message.payload)
+        return
       case 'task_result':
-        this.#caller.handleResult(remote.id, message.payload)
+        void this.#caller.handleResult(remote.id, message.payload)
     }
   }
 
@@ -574,6 +689,11 @@ function asDelivery(id: string, accepted: Promise<void>, delivered: Promise<void
 function publicError(cause: unknown): TsunagiError {
   const error = toTsunagiError(cause, 'INVALID_FORMAT', 'What was given to send() cannot be read; give plain values.')
   return error.code === 'INVALID_FORMAT' ? new TsunagiError('INVALID_ARGUMENT', error.message, { cause }) : error
+}
+
+/** Results of tasks travel as durable messages as well, and are told of as tasks. */
+function isApplicationData({ type }: StoredMessage): boolean {
+  return type === SESSION_TYPES.message
 }
 
 function deliveryInfo(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): DeliveryInfo {

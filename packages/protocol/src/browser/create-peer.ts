@@ -10,6 +10,7 @@ import { type Database, openDatabase } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
 import { createSessionStore } from './session-store.ts'
+import { createTaskStore } from './task-store.ts'
 import { openWebSocket } from './web-socket.ts'
 import { createWebRtcTransport } from './webrtc-link.ts'
 import { createWorkerClock } from './worker-clock.ts'
@@ -52,8 +53,9 @@ async function startPeer(
   const identity = await loadIdentity(database, slot.number, crypto, Date.now())
   if (identity.storageFailure !== undefined) report(identity.storageFailure)
   // What a slot keeps belongs to its kept identity, and not to one that stands in for it while that cannot be read.
-  const store =
-    database && identity.persistent ? createSessionStore(database, slot.number, (error) => report(error)) : undefined
+  const keeps = identity.persistent ? database : undefined
+  const store = keeps && createSessionStore(keeps, slot.number, (error) => report(error))
+  const taskStore = keeps && createTaskStore(keeps, slot.number, (error) => report(error))
 
   const clock = createWorkerClock()
   const awake = new AbortController()
@@ -69,6 +71,7 @@ async function startPeer(
     openSocket: openWebSocket,
     transport: createWebRtcTransport(),
     store,
+    taskStore,
     onClosed() {
       awake.abort()
       clock.close()

@@ -24,6 +24,10 @@ interface Schema extends DBSchema {
   outbox: { key: IDBValidKey[]; value: unknown }
   inbox: { key: IDBValidKey[]; value: unknown }
   pinned: { key: IDBValidKey[]; value: unknown }
+  /** Tasks, their inputs and outputs, and contacts: by the fields TASK_KEYS names, the number of the slot first. */
+  tasks: { key: IDBValidKey[]; value: unknown }
+  taskValues: { key: IDBValidKey[]; value: unknown }
+  contacts: { key: IDBValidKey[]; value: unknown }
 }
 export type Database = IDBPDatabase<Schema>
 export type SessionObjectStore = IDBPObjectStore<Schema, SessionStoreName[], SessionStoreName, 'readwrite'>
@@ -39,6 +43,14 @@ const KEYS = {
 export type SessionStoreName = keyof typeof KEYS
 export const SESSION_STORES = Object.keys(KEYS) as SessionStoreName[]
 
+const TASK_KEYS = {
+  tasks: ['slot', 'direction', 'key'],
+  taskValues: ['slot', 'direction', 'key'],
+  contacts: ['slot', 'peer'],
+} as const
+export type TaskStoreName = keyof typeof TASK_KEYS
+export type TaskObjectStore = IDBPObjectStore<Schema, TaskStoreName[], TaskStoreName, 'readwrite'>
+
 /** Step n leads from version n to version n + 1. Steps are only ever added: each may have run in some browser. */
 const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
   (database) => {
@@ -46,6 +58,11 @@ const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
   },
   (database) => {
     for (const name of SESSION_STORES) database.createObjectStore(name, { keyPath: [...KEYS[name]] })
+  },
+  (database) => {
+    for (const name of ['tasks', 'taskValues', 'contacts'] as const) {
+      database.createObjectStore(name, { keyPath: [...TASK_KEYS[name]] })
+    }
   },
 ]
 

@@ -1,7 +1,9 @@
 /** Durable messages of others on their way to listeners (SPEC §5.4): stored until they are handled, also over pages. */
-import type { PeerEvents } from '../api.ts'
+import type { PeerEvents, PeerId } from '../api.ts'
 import { type TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { SESSION_TYPES, type SessionPayload } from '../messages.ts'
+import { readMessage } from '../session/session.ts'
 import type { SessionStore, StoredMessage } from '../session/store.ts'
 import { decodeCbor } from '../wire/cbor.ts'
 
@@ -10,6 +12,8 @@ export interface MessageInboxOptions {
   readonly hasListener: () => boolean
   /** Fulfils when the listeners have handled the message; never rejects. */
   readonly deliver: (message: PeerEvents['message']) => Promise<void>
+  /** Fulfils when what the result says is kept; never rejects. Needs no listener. */
+  readonly takeResult: (from: PeerId, result: SessionPayload<'task_result'>) => Promise<void>
   /** There is room again. */
   readonly onRoom: () => void
   readonly onError: (error: TsunagiError) => void
@@ -17,7 +21,7 @@ export interface MessageInboxOptions {
 
 export class MessageInbox {
   readonly #options: MessageInboxOptions
-  readonly #waiting: StoredMessage[] = []
+  #waiting: StoredMessage[] = []
   #messages = 0
   #bytes = 0
   #flushDue = false
@@ -44,17 +48,30 @@ export class MessageInbox {
     this.#flushDue = true
     void Promise.resolve().then(() => {
       this.#flushDue = false
-      if (!this.#options.hasListener()) return
-      for (const message of this.#waiting.splice(0)) void this.#handle(message)
+      const hasListener = this.#options.hasListener()
+      const isDue = ({ type }: StoredMessage) => hasListener || type === SESSION_TYPES.task_result
+      const due = this.#waiting.filter(isDue)
+      this.#waiting = this.#waiting.filter((message) => !isDue(message))
+      for (const message of due) void this.#handle(message)
     })
+  }
+
+  /** Rejects with INVALID_FORMAT where the peer sent what cannot be read. */
+  async #deliver({ type, raw, payload, peer, id }: StoredMessage): Promise<void> {
+    if (type === SESSION_TYPES.task_result) {
+      const read = readMessage('task_result', raw, payload)
+      if (read.type === 'task_result') await this.#options.takeResult(peer, read.payload)
+      return
+    }
+    const data: unknown = raw ? payload : decodeCbor(payload)
+    await this.#options.deliver({ from: peer, data, id })
   }
 
   /** Never rejects. */
   async #handle(message: StoredMessage): Promise<void> {
-    const { store, deliver, onError, onRoom } = this.#options
+    const { store, onError, onRoom } = this.#options
     try {
-      const data: unknown = message.raw ? message.payload : decodeCbor(message.payload)
-      await deliver({ from: message.peer, data, id: message.id })
+      await this.#deliver(message)
     } catch (cause) {
       onError(toTsunagiError(cause, 'INVALID_FORMAT', 'A durable message of a peer could not be read.'))
     }

@@ -85,17 +85,21 @@ const LANE_OF: Partial<Record<SessionType, Lane>> = {
   task_accept: 'high',
   task_reject: 'high',
   task_cancel: 'high',
+  task_query: 'high',
+  task_state: 'high',
+  task_credit: 'high',
+  task_renew: 'high',
   error: 'high',
   heartbeat: 'low',
   status_report: 'low',
 }
 
 /** Sent once and never again: a late one says nothing. */
-const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat'])
+const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat', 'task_renew'])
 
 /** What may be kept over pages. */
-const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message])
-type DurableType = 'message'
+const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message, SESSION_TYPES.task_result])
+type DurableType = 'message' | 'task_result'
 
 /** Types whose payload may be as large as a message; the others keep to PROTOCOL.maxControl. */
 const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result'])
@@ -319,7 +323,7 @@ export class Session {
   }
 
   /** @throws TsunagiError STORAGE_FAILED where nothing can be kept, and as send() rejects */
-  sendDurable(type: DurableType, payload: unknown): DurableSend {
+  sendDurable<T extends DurableType>(type: T, payload: SessionPayload<T>): DurableSend {
     const { raw, bytes } = this.#encode(type, payload)
     const id = uuidText(uuidV4(this.#host.crypto.randomBytes(16)))
     return this.#outbox.add({ id, at: this.#host.clock.now(), type: SESSION_TYPES[type], raw, payload: bytes })

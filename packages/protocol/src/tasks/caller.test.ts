@@ -3,7 +3,7 @@ import type { DelegateOptions, Progress, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
-import { TaskCaller } from './caller.ts'
+import { TaskCaller, type TaskCallerOptions } from './caller.ts'
 import { Outbox, settled } from './outbox.fixture.ts'
 
 const BOB = 'did:key:z6MkBob'
@@ -14,23 +14,33 @@ let outbox: Outbox
 let changes: TaskInfo[]
 let errors: TsunagiError[]
 let caller: TaskCaller
+/** Who is chosen; a test may change it. */
+let choose: TaskCallerOptions['choose']
 
 beforeEach(() => {
   clock = new FakeClock()
   outbox = new Outbox()
   changes = []
   errors = []
+  choose = (_, to) => to ?? BOB
   caller = new TaskCaller({
     clock,
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,
+    choose: (...about) => choose(...about),
+    isIdempotent: () => false,
+    outputCheck: () => undefined,
+    onGiven: () => undefined,
+    onTried: () => undefined,
+    store: undefined,
     onChange: (task) => changes.push(task),
     onError: (error) => errors.push(error),
   })
 })
 
+/** One try, unless the options say otherwise. */
 function delegate(options?: DelegateOptions, input: unknown = 'text') {
-  const task = caller.delegate(() => BOB, 'text.count', input, options)
+  const task = caller.delegate('text.count', input, { retries: 0, ...options })
   return { task, task_id: outbox.of('task_delegate').at(-1)?.task_id ?? new Uint8Array(16) }
 }
 
@@ -46,7 +56,7 @@ describe('a task', () => {
       priority: 'high',
     })
     caller.handleAccept(BOB, { task_id, queue_position: 0 })
-    caller.handleResult(BOB, { task_id, state: 'completed', output: { words: 1 } })
+    void caller.handleResult(BOB, { task_id, state: 'completed', output: { words: 1 } })
     expect(await task.result).toEqual({ words: 1 })
     expect(changes.map((change) => change.state)).toEqual(['submitted', 'working', 'completed'])
     expect(task.info).toMatchObject({ peer: BOB, direction: 'out', state: 'completed', progress: 1, id: task.id })
@@ -71,7 +81,7 @@ describe('a task', () => {
 
   test('that fails rejects with the code, the sentence and the peer', async () => {
     const { task, task_id } = delegate()
-    caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no such file' })
+    void caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no such file' })
     await expect(task.result).rejects.toMatchObject({ code: 'TASK_FAILED', message: 'no such file', peer: BOB })
     expect(task.info).toMatchObject({ state: 'failed', error: { code: 'TASK_FAILED', message: 'no such file' } })
   })
@@ -97,7 +107,7 @@ describe('a task', () => {
   test('that nobody awaits causes no unhandled rejection', async () => {
     // vitest fails the run where one happens.
     const { task_id } = delegate()
-    caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no' })
+    void caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no' })
     await settled()
     expect(caller.tasks[0]?.state).toBe('failed')
   })
@@ -123,7 +133,7 @@ describe('what cannot be handed over rejects and never throws', () => {
     ['a cycle', 'a', cyclic, {}, 'INVALID_ARGUMENT', /The input for a/],
     ['more than a message', 'a', new Uint8Array(PROTOCOL.maxMessage), {}, 'MESSAGE_TOO_LARGE', /16777216/],
   ])('%s', async (_, capability, input, options, code, sentence) => {
-    const task = caller.delegate(() => BOB, capability as string, input, options as DelegateOptions)
+    const task = caller.delegate(capability as string, input, options as DelegateOptions)
     await expect(task.result).rejects.toMatchObject({ code, message: expect.stringMatching(sentence) })
     expect(task.info.state).toBe('failed')
     expect(outbox.sent).toEqual([])
@@ -132,10 +142,10 @@ describe('what cannot be handed over rejects and never throws', () => {
   })
 
   test('for want of a peer', async () => {
-    const none = () => {
+    choose = () => {
       throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
     }
-    await expect(caller.delegate(none, 'a', 1).result).rejects.toMatchObject({ code: 'UNKNOWN_CAPABILITY' })
+    await expect(caller.delegate('a', 1).result).rejects.toMatchObject({ code: 'UNKNOWN_CAPABILITY' })
     expect(changes).toMatchObject([{ state: 'failed', peer: '', error: { code: 'UNKNOWN_CAPABILITY' } }])
   })
 
@@ -167,26 +177,26 @@ describe('a stranger', () => {
     caller.handleAccept(MALLORY, { task_id, queue_position: 0 })
     caller.handleReject(MALLORY, { task_id, reason: 'full', message: '' })
     caller.handleProgress(MALLORY, { task_id, progress: 1 })
-    caller.handleResult(MALLORY, { task_id, state: 'completed', output: 'forged' })
+    void caller.handleResult(MALLORY, { task_id, state: 'completed', output: 'forged' })
     caller.peerLost(MALLORY)
     expect(task.info).toMatchObject({ state: 'submitted', progress: 0 })
     expect(caller.ignored).toBe(4)
-    caller.handleResult(BOB, { task_id, state: 'completed', output: 'real' })
+    void caller.handleResult(BOB, { task_id, state: 'completed', output: 'real' })
     expect(await task.result).toBe('real')
   })
 
   test('that invents a task id is counted too', () => {
-    caller.handleResult(MALLORY, { task_id: new Uint8Array(16), state: 'completed', output: 1 })
+    void caller.handleResult(MALLORY, { task_id: new Uint8Array(16), state: 'completed', output: 1 })
     expect([caller.ignored, caller.tasks]).toEqual([1, []])
   })
 })
 
 test('a second result, and whatever else comes after the end, changes nothing', async () => {
   const { task, task_id } = delegate()
-  caller.handleResult(BOB, { task_id, state: 'completed', output: 1 })
+  void caller.handleResult(BOB, { task_id, state: 'completed', output: 1 })
   const { length } = changes
-  caller.handleResult(BOB, { task_id, state: 'completed', output: 2 })
-  caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no' })
+  void caller.handleResult(BOB, { task_id, state: 'completed', output: 2 })
+  void caller.handleResult(BOB, { task_id, state: 'failed', code: 'TASK_FAILED', message: 'no' })
   caller.handleProgress(BOB, { task_id, progress: 0.5 })
   caller.handleReject(BOB, { task_id, reason: 'full', message: '' })
   caller.peerLost(BOB)
@@ -217,7 +227,7 @@ test('a listener that throws is reported and stops nothing', async () => {
   })
   caller.handleProgress(BOB, { task_id, progress: 0.5 })
   expect(errors).toMatchObject([{ code: 'LISTENER_FAILED' }])
-  caller.handleResult(BOB, { task_id, state: 'completed', output: 1 })
+  void caller.handleResult(BOB, { task_id, state: 'completed', output: 1 })
   expect(await task.result).toBe(1)
 })
 
@@ -240,7 +250,11 @@ describe('time', () => {
     const { task, task_id } = delegate({ deadline: 60_000 })
     await settled()
     caller.handleAccept(BOB, { task_id, queue_position: 1 })
-    clock.advance(59_999)
+    for (let passed = 0; passed < 50_000; passed += 5_000) {
+      clock.advance(5_000)
+      caller.handleRenew(BOB, { task_ids: [task_id] })
+    }
+    clock.advance(9_999)
     expect(task.info.state).toBe('submitted')
     clock.advance(1)
     await expect(task.result).rejects.toMatchObject({
@@ -266,7 +280,7 @@ describe('cancelling', () => {
     controller.abort()
     await expect(task.result).rejects.toMatchObject({ code: 'TASK_CANCELED' })
     expect([task.info.state, outbox.last('task_cancel')]).toEqual(['canceled', { task_id }])
-    caller.handleResult(BOB, { task_id, state: 'canceled', code: 'TASK_CANCELED', message: '' })
+    void caller.handleResult(BOB, { task_id, state: 'canceled', code: 'TASK_CANCELED', message: '' })
     expect([caller.ignored, clock.pending]).toEqual([0, 0])
   })
 
@@ -295,7 +309,7 @@ describe('cancelling', () => {
 
 test('what a lost peer was doing is lost, what others do goes on', async () => {
   const { task } = delegate()
-  const other = caller.delegate(() => MALLORY, 'text.count', 1)
+  const other = caller.delegate('text.count', 1, { to: MALLORY })
   caller.peerLost(BOB)
   await expect(task.result).rejects.toMatchObject({ code: 'TASK_LOST', peer: BOB })
   expect([task.info.state, other.info.state]).toEqual(['lost', 'submitted'])

@@ -1,22 +1,44 @@
-/** Our work at other peers (SPEC §8): hands tasks over and settles each exactly once. */
-import type { AbortSignal, DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
+/** Our work at other peers (SPEC §8): hands tasks over, follows them from peer to peer, and settles each exactly once. */
+import type { DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
 import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
-import { LIMITS, PROTOCOL } from '../limits.ts'
-import { PRIORITIES, type SessionPayload, type TaskRejectReason } from '../messages.ts'
+import { LIMITS } from '../limits.ts'
+import type { SessionPayload, SessionType, TaskRejectReason } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { uuidText, uuidV4 } from '../wire/uuid.ts'
+import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
+import { checkDelegate, isCapabilityName } from './delegate-options.ts'
+import { Lease } from './lease.ts'
 import { TaskLedger } from './ledger.ts'
-import { asItArrives, type SendMessage } from './payload.ts'
+import { OutgoingTask, type Try } from './outgoing-task.ts'
+import { PartialStream } from './partials.ts'
+import { asItArrives, isGone, type SendMessage } from './payload.ts'
+import { nextTry, type TryEnd } from './retry.ts'
+import type { SchemaCheck } from './schema.ts'
 import { isTerminal, type TaskEvent } from './states.ts'
+import type { StoredTask, TaskStore } from './store.ts'
 
 export interface TaskCallerOptions {
   readonly clock: Clock
   readonly randomBytes: (length: number) => Bytes
   readonly send: SendMessage
+  /**
+   * Who is asked: `to` where there is one, else the best of those that offer the capability, but none of `without`.
+   * @throws TsunagiError where there is none
+   */
+  readonly choose: (capability: string, to: PeerId | undefined, without: ReadonlySet<PeerId>) => PeerId
+  /** Of a task that failed at `peer`: whether the peer says that it may run twice. */
+  readonly isIdempotent: (capability: string, peer: PeerId) => boolean
+  /** Checks outputs by a schema of our own: one from a stranger could hold this page up. */
+  readonly outputCheck: (capability: string) => SchemaCheck | undefined
+  /** A peer was given a task, and a peer's try at one ended: well, badly, or (undefined) by no doing of that peer. */
+  readonly onGiven: (peer: PeerId) => void
+  readonly onTried: (peer: PeerId, success: boolean | undefined) => void
+  /** Undefined where the host keeps nothing. */
+  readonly store: TaskStore | undefined
   /** A new snapshot, for each change of a task. Must not throw. */
   readonly onChange: (task: TaskInfo) => void
-  /** A cancellation could not be sent although the executor is there, or an onProgress listener threw. Must not throw. */
+  /** What no call can report: a message that could not be sent, a listener that threw, a store that failed. Must not throw. */
   readonly onError: (error: TsunagiError) => void
 }
 
@@ -30,39 +52,60 @@ const REJECTIONS: Record<TaskRejectReason, ErrorCode> = {
   invalid_input: 'TASK_INPUT_INVALID',
 }
 
-interface OutgoingTask {
-  info: TaskInfo
-  /** The id as text. */
-  readonly key: string
-  readonly id: Bytes
-  onProgress: DelegateOptions['onProgress']
-  readonly fulfil: (output: unknown) => void
-  readonly reject: (error: TsunagiError) => void
-  /** Whether the executor has taken it. */
-  accepted: boolean
-  /** Undo timers and listeners; called when the task has ended. */
-  readonly release: (() => void)[]
+/** Refusals after which another peer may do it. */
+const OTHERS_MAY: Partial<Record<TaskRejectReason, TryEnd>> = {
+  full: 'full',
+  refused: 'refused',
+  unsupported: 'refused',
+}
+
+/** How a task ends whose last try ended so. */
+const EVENTS: Record<TryEnd, TaskEvent> = {
+  full: 'reject',
+  refused: 'reject',
+  lost: 'lose',
+  faulty: 'fail',
+  failed: 'fail',
+}
+
+/** With these an executor says that the work is not done and nobody's fault. */
+const LOST_CODES: ReadonlySet<string> = new Set<ErrorCode>(['TASK_LOST', 'LINK_LOST', 'PEER_CLOSED'])
+
+/** Of the task_cancels that answer one task_renew: the rest are told at the next one. */
+const MOST_CANCELS = 16
+
+/** A task and the peer that has it. */
+interface Held {
+  readonly task: OutgoingTask
+  readonly tried: Try
 }
 
 /**
- * A task ends once, and only by the peer it was given to, by its own caller, or by the clock. What anyone else reports
- * about it is ignored and counted; so is what comes after its end, uncounted, since that crosses on the way.
+ * A task ends once: by the peer that has it at present, by its own caller, or by the clock. What anyone else reports about
+ * it is ignored and counted; so is what comes after a try has ended, uncounted, since that crosses on the way.
  */
 export class TaskCaller {
-  readonly #clock: Clock
-  readonly #randomBytes: (length: number) => Bytes
-  readonly #send: SendMessage
-  readonly #onError: (error: TsunagiError) => void
+  readonly #options: TaskCallerOptions
   readonly #ledger: TaskLedger<OutgoingTask>
+  /** By the id that the peer knows. */
+  readonly #tries = new Map<string, Held>()
+  /** Tries that have ended, and whose they were. */
+  readonly #former = new Map<string, PeerId>()
+  /** Ids of tasks by idempotency key. */
+  readonly #keys = new Map<string, string>()
+  /** What the store has of each task, under way or ended. */
+  readonly #stored = new Map<string, StoredTask>()
+  #bytes = 0
   #ignored = 0
   #closed = false
 
   constructor(options: TaskCallerOptions) {
-    this.#clock = options.clock
-    this.#randomBytes = options.randomBytes
-    this.#send = options.send
-    this.#onError = options.onError
-    this.#ledger = new TaskLedger(options.clock, options.onChange)
+    this.#options = options
+    this.#ledger = new TaskLedger({
+      clock: options.clock,
+      onChange: options.onChange,
+      onForgotten: (key) => this.#forget(key),
+    })
   }
 
   /** Newest first. */
@@ -76,117 +119,152 @@ export class TaskCaller {
   }
 
   /**
-   * Hands a task over. Never throws: what `choosePeer` throws, and a wrong argument, reject `result`. Nobody has to
-   * await `result`: its rejection is never unhandled.
+   * Hands a task over. Never throws: what is wrong rejects `result`. Nobody has to await `result`: its rejection is never
+   * unhandled.
    * The input is checked by the executor, whose schema may hold patterns that would stop this page if it ran them.
-   * @param choosePeer who is asked; called once, after the other arguments were checked
+   * @param without peers that are not asked
    */
   delegate<Output>(
-    choosePeer: () => PeerId,
     capability: string,
     input: unknown,
     options: DelegateOptions = {},
+    without: readonly PeerId[] = [],
   ): Task<Output> {
-    const id = uuidV4(this.#randomBytes(16))
-    const now = this.#clock.now()
-    let fulfil!: OutgoingTask['fulfil']
-    let reject!: OutgoingTask['reject']
-    const result = new Promise<unknown>((resolve, fail) => {
-      fulfil = resolve
-      reject = fail
+    const known = this.#byIdempotencyKey(options)
+    if (known !== undefined) return known as Task<Output>
+    const task = this.#newTask({
+      id: uuidText(uuidV4(this.#options.randomBytes(16))),
+      capability: isCapabilityName(capability) ? capability : '',
+      now: this.#options.clock.now(),
+      deadline: LIMITS.defaultDeadline,
+      priority: 'normal',
     })
-    result.catch(() => undefined)
-    const task: OutgoingTask = {
-      info: {
-        id: uuidText(id),
-        direction: 'out',
-        capability: isName(capability) ? capability : '',
-        peer: '',
-        state: 'submitted',
-        priority: 'normal',
-        progress: 0,
-        note: '',
-        createdAt: now,
-        endedAt: undefined,
-        deadlineAt: now + LIMITS.defaultDeadline,
-        error: undefined,
-      },
-      key: uuidText(id),
-      id,
-      onProgress: undefined,
-      fulfil,
-      reject,
-      accepted: false,
-      release: [],
-    }
+    for (const peer of without) task.unfit.add(peer)
     try {
-      this.#submit(task, choosePeer, capability, input, options)
+      this.#submit(task, capability, input, options)
     } catch (cause) {
       this.#settle(task, 'fail', toTsunagiError(cause, 'INVALID_ARGUMENT', UNREADABLE))
     }
-    return {
-      id: task.key,
-      get info() {
-        return task.info
-      },
-      result: result as Promise<Output>,
-      cancel: () => this.#abandon(task, 'cancel', canceled()),
+    return task.handle()
+  }
+
+  /** A task under way or remembered. */
+  task(id: string): Task | undefined {
+    const info = this.#ledger.findEnded(id)
+    return this.#ledger.find(id)?.handle() ?? (info && this.#endedHandle(info))
+  }
+
+  /** Goes on with what a page before this one left. Call before any message is handled. */
+  restore(stored: readonly StoredTask[]): void {
+    for (const record of stored) {
+      const { info, ours } = record
+      if (info.direction !== 'out' || ours === undefined) continue
+      this.#stored.set(record.key, record)
+      if (ours.idempotencyKey !== undefined) this.#keys.set(ours.idempotencyKey, record.key)
+      if (isTerminal(info.state)) this.#ledger.addEnded(record.key, info, record.size)
+      else this.#goOn(record, ours)
+    }
+  }
+
+  /** A peer has a link: it is asked about what it was given and has said nothing of on this page. */
+  peerBack(peer: PeerId): void {
+    for (const { tried } of [...this.#tries.values()]) {
+      if (tried.peer === peer && tried.isRestored && !tried.accepted) tried.lease.ask()
     }
   }
 
   handleAccept(peer: PeerId, payload: SessionPayload<'task_accept'>): void {
-    const task = this.#given(peer, payload.task_id)
-    if (task === undefined) return
-    task.accepted = true
-    if (payload.queue_position === 0) this.#ledger.apply(task, 'start')
+    const found = this.#given(peer, payload.task_id)
+    if (found === undefined) return
+    this.#heard(found)
+    if (payload.queue_position === 0) this.#ledger.apply(found.task, 'start')
   }
 
   handleReject(peer: PeerId, payload: SessionPayload<'task_reject'>): void {
-    const task = this.#given(peer, payload.task_id)
-    if (task === undefined) return
-    const retry = payload.retry_after === undefined ? {} : { retryAfter: payload.retry_after }
-    this.#settle(
-      task,
-      'reject',
-      new TsunagiError(REJECTIONS[payload.reason], `The other peer refused the task: ${payload.message}`, {
-        peer,
-        ...retry,
-      }),
-    )
+    const found = this.#given(peer, payload.task_id)
+    // Work that began cannot be refused any more.
+    if (found === undefined || found.task.info.state === 'working') return
+    const retryAfter = payload.retry_after
+    const error = new TsunagiError(REJECTIONS[payload.reason], `The other peer refused the task: ${payload.message}`, {
+      peer,
+      ...(retryAfter !== undefined && { retryAfter }),
+    })
+    const end = OTHERS_MAY[payload.reason]
+    if (end !== undefined) this.#tryEnded(found, end, error)
+    else this.#settle(found.task, 'reject', error)
   }
 
   /** Progress never goes back: a report that says less leaves it where it was. */
   handleProgress(peer: PeerId, payload: SessionPayload<'task_progress'>): void {
-    const task = this.#given(peer, payload.task_id)
-    if (task === undefined) return
-    task.accepted = true
+    const found = this.#given(peer, payload.task_id)
+    if (found === undefined) return
+    const { task } = found
+    this.#heard(found)
     this.#ledger.apply(task, 'start')
     const progress = Math.max(task.info.progress, payload.progress)
     const note = payload.note ?? task.info.note
     this.#ledger.report(task, progress, note)
-    try {
-      task.onProgress?.({ progress, note })
-    } catch (cause) {
-      this.#onError(new TsunagiError('LISTENER_FAILED', 'An onProgress listener threw an error.', { cause, peer }))
-    }
+    task.tellProgress({ progress, note })
   }
 
-  handleResult(peer: PeerId, payload: SessionPayload<'task_result'>): void {
-    const task = this.#given(peer, payload.task_id)
-    if (task === undefined) return
+  handlePartial(peer: PeerId, payload: SessionPayload<'task_partial'>): void {
+    const found = this.#given(peer, payload.task_id)
+    if (found === undefined) return
+    this.#heard(found)
+    if (found.task.wantsPartials && found.task.partials.take(payload.index, payload.output)) return
+    const message = 'The peer sent partial results that were not asked for, or out of their order.'
+    this.#dismiss(found, 'faulty', new TsunagiError('TASK_OUTPUT_INVALID', message, { peer }))
+  }
+
+  /** Fulfils when what it ended is kept, as far as anything is; never rejects. */
+  async handleResult(peer: PeerId, payload: SessionPayload<'task_result'>): Promise<void> {
+    const found = this.#given(peer, payload.task_id)
+    if (found === undefined) return
+    const { task } = found
     if (payload.state === 'completed') {
-      this.#end(task, 'complete')
-      task.fulfil(payload.output)
+      await this.#completed(found, payload.output)
       return
     }
-    const event = payload.state === 'failed' ? 'fail' : 'cancel'
-    this.#settle(task, event, new TsunagiError(payload.code, payload.message, { peer }))
+    const error = new TsunagiError(payload.code, payload.message, { peer })
+    if (LOST_CODES.has(payload.code)) this.#tryEnded(found, 'lost', lost(peer, payload.message))
+    else if (payload.state === 'failed' && payload.code !== 'TASK_DEADLINE') this.#tryEnded(found, 'failed', error)
+    else this.#settle(task, payload.state === 'failed' ? 'fail' : 'cancel', error)
+    await this.#keep(task)
+  }
+
+  /** The whole answer to a query: it says as much as all that may have been missed. */
+  async handleState(peer: PeerId, payload: SessionPayload<'task_state'>): Promise<void> {
+    const { state, task_id, code, message = '' } = payload
+    if (state === 'failed' || state === 'canceled') {
+      return this.handleResult(peer, { task_id, state, code: code ?? 'TASK_FAILED', message })
+    }
+    const found = this.#given(peer, task_id)
+    if (found === undefined) return
+    const { task, tried } = found
+    if (state === 'unknown' || state === 'completed') {
+      const why = state === 'unknown' ? 'The peer knows nothing of the task.' : 'The peer does not keep its output.'
+      this.#tryEnded(found, 'lost', lost(peer, why))
+      return
+    }
+    if (tried.isRestored && !tried.accepted) task.partials.resume(payload.partials)
+    if (state === 'submitted') this.handleAccept(peer, { task_id, queue_position: payload.queue_position })
+    else this.handleProgress(peer, { task_id, progress: payload.progress, note: payload.note })
+  }
+
+  /** Holds the leases of what it names. What is not its any more it is told to stop: the first telling may have been lost. */
+  handleRenew(peer: PeerId, { task_ids }: SessionPayload<'task_renew'>): void {
+    let told = 0
+    for (const id of task_ids) {
+      const found = this.#tries.get(uuidText(id))
+      if (found?.tried.peer === peer) this.#heard(found)
+      else if (told++ < MOST_CANCELS) this.#tell(peer, 'task_cancel', { task_id: id })
+    }
   }
 
   /** What `peer` was doing for us is lost: whether it was done is unknown. */
   peerLost(peer: PeerId): void {
-    for (const task of this.#ledger.live) {
-      if (task.info.peer === peer) this.#settle(task, 'lose', lost(peer, 'The peer that had the task is gone.'))
+    for (const found of [...this.#tries.values()]) {
+      if (found.tried.peer === peer) this.#tryEnded(found, 'lost', lost(peer, 'The peer that had the task is gone.'))
     }
   }
 
@@ -196,144 +274,375 @@ export class TaskCaller {
     for (const task of this.#ledger.live) this.#settle(task, 'cancel', closed())
   }
 
-  #submit(
-    task: OutgoingTask,
-    choosePeer: () => PeerId,
-    capability: string,
-    input: unknown,
-    options: DelegateOptions,
-  ): void {
+  #newTask(options: ConstructorParameters<typeof OutgoingTask>[0]): OutgoingTask {
+    const task: OutgoingTask = new OutgoingTask(options, {
+      onRead: (read) => {
+        if (task.current !== undefined) {
+          this.#tell(task.current.peer, 'task_credit', { task_id: task.current.id, read })
+        }
+      },
+      onCancel: () => this.#abandon(task, 'cancel', canceled()),
+      onError: (error) => this.#options.onError(error),
+    })
+    return task
+  }
+
+  #submit(task: OutgoingTask, capability: string, input: unknown, options: DelegateOptions): void {
     if (this.#closed) throw closed()
-    const { deadline, priority, signal, onProgress } = checkArguments(capability, options)
+    const checked = checkDelegate(capability, options)
     if (this.#ledger.size >= LIMITS.maxDelegatedTasks) {
       throw new TsunagiError(
         'QUEUE_FULL',
         `${LIMITS.maxDelegatedTasks} tasks are under way; wait until some have ended.`,
       )
     }
-    const peer = choosePeer()
-    const payload = asItArrives(
-      { task_id: task.id, capability, input: input ?? null, deadline, priority },
-      `The input for ${capability}`,
-      'INVALID_ARGUMENT',
-    )
-    task.info = { ...task.info, peer, priority, deadlineAt: task.info.createdAt + deadline }
-    task.onProgress = onProgress
+    const { deadline, priority, retries, failover, to, signal, onProgress } = checked
+    task.info = { ...task.info, priority, deadlineAt: task.info.createdAt + deadline }
+    task.rules = { retries, failover, to }
+    task.wantsPartials = checked.partials
+    task.idempotencyKey = checked.idempotencyKey
+    task.checkOutput = checked.checkOutput
+    const peer = this.#choose(task)
+    // In the nesting of the message that carries it.
+    const carried = asItArrives({ input: input ?? null }, `The input for ${capability}`, 'INVALID_ARGUMENT')
+    task.input = { value: carried.input }
+    const bytes = encodeCbor(carried.input)
+    if (this.#bytes + bytes.length > LIMITS.maxDelegatedBytes) {
+      const message = `The inputs of tasks under way have ${LIMITS.maxDelegatedBytes} bytes together; wait until some have ended.`
+      throw new TsunagiError('QUEUE_FULL', message)
+    }
+    if (onProgress !== undefined) task.onProgress(onProgress)
+    if (!checked.partials) task.partials.end(new TsunagiError('INVALID_ARGUMENT', NO_PARTIALS))
     if (signal?.aborted) {
       this.#settle(task, 'cancel', canceled())
       return
     }
-    this.#ledger.add(task)
+    task.info = { ...task.info, peer, tries: 1 }
+    this.#enter(task, bytes.length)
     // A listener may have closed this peer at that snapshot.
     if (isTerminal(task.info.state)) return
-    task.release.push(
-      this.#clock.after(deadline, () =>
-        this.#abandon(
-          task,
-          'fail',
-          new TsunagiError('TASK_DEADLINE', `The task was not done within ${deadline} ms; allow more, or less work.`, {
-            peer,
-          }),
-        ),
-      ),
-    )
-    if (signal !== undefined) this.#follow(task, signal)
+    if (signal !== undefined) task.follow(signal)
     // What is no host's own signal may abort while it takes a listener.
     if (isTerminal(task.info.state)) return
-    this.#send(peer, 'task_delegate', payload).then(
-      () => this.#awaitAnswer(task),
+    if (task.idempotencyKey !== undefined) this.#keys.set(task.idempotencyKey, task.key)
+    this.#give(task, peer, uuidBytes(task.key))
+    void this.#keep(task, bytes)
+  }
+
+  /** It is under way from now on. */
+  #enter(task: OutgoingTask, size: number): void {
+    task.size = size
+    this.#bytes += size
+    task.release.push(() => {
+      this.#bytes -= size
+    })
+    const left = task.info.deadlineAt - this.#options.clock.now()
+    const deadline = task.info.deadlineAt - task.info.createdAt
+    task.release.push(
+      this.#options.clock.after(Math.min(left, LIMITS.maxDeadline), () =>
+        this.#abandon(task, 'fail', new TsunagiError('TASK_DEADLINE', tooLate(deadline), { peer: task.info.peer })),
+      ),
+    )
+    this.#ledger.add(task)
+  }
+
+  /** @throws TsunagiError where nobody is left to ask */
+  #choose(task: OutgoingTask): PeerId {
+    const { capability } = task.info
+    // One that was named comes first, and others only where it may run there and that one was tried.
+    const to = task.counted === 0 || !task.rules.failover ? task.rules.to : undefined
+    if (task.last !== undefined && to === undefined) {
+      try {
+        return this.#options.choose(capability, to, new Set([...task.unfit, task.last]))
+      } catch {
+        // Then the same once more.
+      }
+    }
+    return this.#options.choose(capability, to, task.unfit)
+  }
+
+  #give(task: OutgoingTask, peer: PeerId, id: Bytes): void {
+    const { clock, send, onGiven } = this.#options
+    const found = { task, tried: this.#newTry(task, peer, id, false) }
+    task.counted++
+    onGiven(peer)
+    const payload = {
+      task_id: id,
+      capability: task.info.capability,
+      input: task.input?.value,
+      deadline: Math.max(1, task.info.deadlineAt - clock.now()),
+      priority: task.info.priority,
+      ...(task.wantsPartials && { partials: true as const }),
+    }
+    send(peer, 'task_delegate', payload).then(
+      () => found.tried.lease.delivered(),
       (cause: unknown) => {
+        if (task.current !== found.tried) return
         const error = toTsunagiError(cause, 'LINK_FAILED', 'The task could not be sent.')
-        if (error.code === 'LINK_LOST') this.#settle(task, 'lose', lost(peer, error.message))
+        if (isGone(error)) this.#tryEnded(found, 'lost', lost(peer, error.message))
         else this.#settle(task, 'fail', error)
       },
     )
   }
 
-  #follow(task: OutgoingTask, signal: AbortSignal): void {
-    const abort = () => this.#abandon(task, 'cancel', canceled())
-    task.release.push(() => {
-      try {
-        signal.removeEventListener('abort', abort)
-      } catch (cause) {
-        // Not the host's own signal; the task ends all the same.
-        this.#onError(new TsunagiError('LISTENER_FAILED', 'A signal of delegate() threw an error.', { cause }))
-      }
-    })
-    signal.addEventListener('abort', abort)
-  }
-
-  /** The time runs from the acknowledgement of the task: a large input may need longer than an answer. */
-  #awaitAnswer(task: OutgoingTask): void {
-    if (task.accepted || isTerminal(task.info.state)) return
-    const stop = this.#clock.after(LIMITS.taskAnswerTimeout, () => {
-      if (!task.accepted) this.#abandon(task, 'lose', lost(task.info.peer, 'The peer got the task and did not answer.'))
-    })
-    task.release.push(stop)
-  }
-
-  /** The task with that id, where it was given to `peer` and is under way. */
-  #given(peer: PeerId, id: Uint8Array): OutgoingTask | undefined {
-    const key = uuidText(id)
-    const task = this.#ledger.find(key)
-    if ((task?.info ?? this.#ledger.findEnded(key))?.peer !== peer) {
-      this.#ignored++
-      return undefined
+  #newTry(task: OutgoingTask, peer: PeerId, id: Bytes, isRestored: boolean): Try {
+    const tried: Try = {
+      peer,
+      id,
+      key: uuidText(id),
+      isRestored,
+      accepted: false,
+      lease: new Lease(this.#options.clock, task.size, {
+        ask: () => this.#tell(peer, 'task_query', { task_id: id }),
+        gone: (why) => this.#dismiss({ task, tried }, 'lost', lost(peer, why)),
+      }),
     }
-    return task
+    task.current = tried
+    this.#tries.set(tried.key, { task, tried })
+    return tried
   }
 
-  /** Ends a task on our side, then tells its executor to stop. */
+  /** A page before this one gave it away, or was about to. */
+  #goOn(record: StoredTask, ours: NonNullable<StoredTask['ours']>): void {
+    const { info } = record
+    const { id, capability, priority, createdAt, deadlineAt } = info
+    const deadline = deadlineAt - createdAt
+    const task = this.#newTask({ id, capability, priority, now: createdAt, deadline })
+    task.info = info
+    task.rules = ours
+    task.counted = info.tries
+    task.wantsPartials = record.partials
+    task.idempotencyKey = ours.idempotencyKey
+    if (!record.partials) task.partials.end(new TsunagiError('INVALID_ARGUMENT', NO_PARTIALS))
+    this.#enter(task, record.size)
+    if (deadlineAt <= this.#options.clock.now()) {
+      this.#abandon(task, 'fail', new TsunagiError('TASK_DEADLINE', tooLate(deadline), { peer: info.peer }))
+    } else if (ours.attempt === '') {
+      this.#giveLater(task, 0, lost(info.peer, 'The peer that had the task is gone.'), 'lost')
+    } else {
+      this.#options.onGiven(info.peer)
+      // The page before had sent it, or not: the peer says which, when it is there.
+      this.#newTry(task, info.peer, uuidBytes(ours.attempt), true).lease.heard()
+    }
+  }
+
+  async #completed(found: Held, output: unknown): Promise<void> {
+    const { task, tried } = found
+    const { capability } = task.info
+    const problem = (task.checkOutput ?? this.#options.outputCheck(capability))?.(output)
+    if (problem !== undefined) {
+      const message = `The output does not fit its schema. ${problem}`
+      this.#tryEnded(found, 'faulty', new TsunagiError('TASK_OUTPUT_INVALID', message, { peer: tried.peer }))
+      await this.#keep(task)
+      return
+    }
+    const bytes = this.#options.store && encodeCbor(output)
+    this.#leave(found, true)
+    if (!this.#end(task, 'complete', undefined, bytes?.length)) return
+    task.partials.end()
+    task.fulfil(output)
+    await this.#keep(task, bytes)
+  }
+
+  /** The task with that id, where `peer` has it at present. */
+  #given(peer: PeerId, id: Uint8Array): Held | undefined {
+    const key = uuidText(id)
+    const found = this.#tries.get(key)
+    if (found?.tried.peer === peer) return found
+    if (this.#former.get(key) !== peer) this.#ignored++
+    return undefined
+  }
+
+  #heard({ task, tried }: Held): void {
+    tried.lease.heard()
+    if (tried.accepted) return
+    tried.accepted = true
+    task.full = 0
+    if (task.wantsPartials && task.partials.read > 0) {
+      this.#tell(tried.peer, 'task_credit', { task_id: tried.id, read: task.partials.read })
+    }
+  }
+
+  /** The peer is told to stop, in case it still has the task. */
+  #dismiss(found: Held, end: TryEnd, error: TsunagiError): void {
+    const { peer, id } = found.tried
+    this.#tryEnded(found, end, error)
+    this.#tell(peer, 'task_cancel', { task_id: id })
+  }
+
+  #tryEnded(found: Held, end: TryEnd, error: TsunagiError): void {
+    const { task, tried } = found
+    const { capability } = task.info
+    const idempotent = end === 'failed' && this.#options.isIdempotent(capability, tried.peer)
+    this.#leave(found, end === 'full' || end === 'refused' ? undefined : false)
+    if (end === 'full') task.counted--
+    const tries = { tries: task.counted, full: end === 'full' ? task.full++ : 0, idempotent }
+    const random = (this.#options.randomBytes(1)[0] ?? 0) / 255
+    const next = this.#closed ? undefined : nextTry(end, task.rules, tries, error.retryAfter ?? 0, random)
+    if (next === undefined) {
+      this.#settle(task, EVENTS[end], error)
+      return
+    }
+    if (next.samePeer === 'never') task.unfit.add(tried.peer)
+    else task.last = tried.peer
+    this.#ledger.apply(task, 'again')
+    void this.#keep(task)
+    this.#giveLater(task, next.after, error, end)
+  }
+
+  /** Nobody has the task: it is given to somebody after a while, or ends with `error` where there is nobody. */
+  #giveLater(task: OutgoingTask, after: number, error: TsunagiError, end: TryEnd): void {
+    const { clock } = this.#options
+    let until: number | undefined
+    const wait = (delay: number) => {
+      const stop = clock.after(delay, () => void attempt())
+      task.release.push(stop)
+    }
+    const attempt = async () => {
+      let peer: PeerId
+      try {
+        await this.#loadInput(task)
+        if (isTerminal(task.info.state)) return
+        peer = this.#choose(task)
+      } catch (cause) {
+        const failure = toTsunagiError(cause, 'STORAGE_FAILED', 'The input of the task could not be read.')
+        until ??= clock.now() + LIMITS.nobodyPatience
+        if (failure.code === 'STORAGE_FAILED') this.#settle(task, 'fail', failure)
+        else if (end === 'refused' || clock.now() >= until) this.#settle(task, EVENTS[end], error)
+        else wait(LIMITS.nobodyPoll)
+        return
+      }
+      this.#ledger.given(task, peer)
+      if (isTerminal(task.info.state)) return
+      this.#give(task, peer, uuidV4(this.#options.randomBytes(16)))
+      void this.#keep(task)
+    }
+    if (after === 0) void attempt()
+    else wait(after)
+  }
+
+  async #loadInput(task: OutgoingTask): Promise<void> {
+    if (task.input !== undefined) return
+    const record = this.#stored.get(task.key)
+    const bytes = record && (await this.#options.store?.value(record))
+    if (bytes === undefined) throw new TsunagiError('STORAGE_FAILED', 'The input of the task is not there any more.')
+    task.input = { value: decodeCbor(bytes) }
+  }
+
+  /** The peer's try is over, whatever it still says. */
+  #leave({ task, tried }: Held, success: boolean | undefined): void {
+    if (task.current !== tried) return
+    tried.lease.stop()
+    task.current = undefined
+    task.partials.restart()
+    this.#tries.delete(tried.key)
+    this.#former.set(tried.key, tried.peer)
+    for (const oldest of this.#former.keys()) {
+      if (this.#former.size <= LIMITS.maxDelegatedTasks) break
+      this.#former.delete(oldest)
+    }
+    this.#options.onTried(tried.peer, success)
+  }
+
+  /** Ends a task on our side, then tells who has it to stop. */
   #abandon(task: OutgoingTask, event: TaskEvent, error: TsunagiError): void {
-    if (!this.#settle(task, event, error)) return
-    this.#send(task.info.peer, 'task_cancel', { task_id: task.id }).catch((cause: unknown) => {
-      const failure = toTsunagiError(cause, 'LINK_FAILED', 'A task_cancel could not be sent.')
-      // An executor that is gone has lost us too, and stops by itself.
-      if (!this.#closed && failure.code !== 'LINK_LOST') this.#onError(failure)
-    })
+    const { current } = task
+    if (!this.#settle(task, event, error) || current === undefined) return
+    this.#tell(current.peer, 'task_cancel', { task_id: current.id })
   }
 
   #settle(task: OutgoingTask, event: TaskEvent, error: TsunagiError): boolean {
+    if (task.current !== undefined) this.#leave({ task, tried: task.current }, undefined)
     if (!this.#end(task, event, { code: error.code, message: error.message })) return false
+    task.partials.end(error)
     task.reject(error)
+    void this.#keep(task)
     return true
   }
 
-  #end(task: OutgoingTask, event: TaskEvent, error?: TaskInfo['error']): boolean {
-    if (!this.#ledger.apply(task, event, error)) return false
+  #end(task: OutgoingTask, event: TaskEvent, error?: TaskInfo['error'], size?: number): boolean {
+    if (!this.#ledger.apply(task, event, error, size)) return false
     for (const release of task.release) release()
+    task.input = undefined
+    task.size = size ?? 0
     return true
+  }
+
+  #tell<T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>): void {
+    if (this.#closed) return
+    this.#options.send(peer, type, payload).catch((cause: unknown) => {
+      const failure = toTsunagiError(cause, 'LINK_FAILED', `A ${type} could not be sent.`)
+      // An executor that is gone has lost us too, and stops by itself.
+      if (!this.#closed && !isGone(failure)) this.#options.onError(failure)
+    })
+  }
+
+  /** @param value input or output; undefined leaves the input, which goes when the task has ended. Never rejects. */
+  async #keep(task: OutgoingTask, value?: Bytes): Promise<void> {
+    const { store, onError } = this.#options
+    const ended = isTerminal(task.info.state)
+    if (store === undefined || (ended && this.#ledger.findEnded(task.key) === undefined)) return
+    const record: StoredTask = {
+      key: task.key,
+      info: task.info,
+      size: task.size,
+      ours: { ...task.rules, attempt: task.current?.key ?? '', idempotencyKey: task.idempotencyKey },
+      partials: task.wantsPartials,
+    }
+    this.#stored.set(task.key, record)
+    try {
+      await store.put(record, ended ? (value ?? null) : value)
+    } catch (cause) {
+      onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task could not be kept; it would not outlive this page.'))
+    }
+  }
+
+  #forget(key: string): void {
+    for (const [own, id] of this.#keys) if (id === key) this.#keys.delete(own)
+    if (!this.#stored.delete(key)) return
+    this.#options.store?.remove('out', key).catch((cause: unknown) => {
+      this.#options.onError(toTsunagiError(cause, 'STORAGE_FAILED', 'An old task could not be removed.'))
+    })
+  }
+
+  #byIdempotencyKey(options: DelegateOptions): Task | undefined {
+    try {
+      const key = options?.idempotencyKey
+      const id = key === undefined ? undefined : this.#keys.get(key)
+      return id === undefined ? undefined : this.task(id)
+    } catch {
+      // Options that cannot be read are told of by who checks them.
+      return undefined
+    }
+  }
+
+  /** What is left of a task that ended: its output is with the store, if anywhere. */
+  #endedHandle(info: TaskInfo): Task {
+    const result = this.#endedResult(info)
+    result.catch(() => undefined)
+    const partials = new PartialStream(() => undefined)
+    partials.end(info.error && errorOf(info))
+    return { id: info.id, info, result, partials, onProgress: () => () => undefined, cancel: () => undefined }
+  }
+
+  async #endedResult(info: TaskInfo): Promise<unknown> {
+    if (info.error !== undefined) throw errorOf(info)
+    const record = this.#stored.get(info.id)
+    const bytes = record && (await this.#options.store?.value(record))
+    if (bytes !== undefined) return decodeCbor(bytes)
+    throw new TsunagiError('INVALID_STATE', 'The task was completed, and its output is not kept any more.')
   }
 }
 
 const UNREADABLE = 'The task cannot be handed over: what was given to delegate() cannot be read.'
+const NO_PARTIALS = 'Partial results come only where delegate() was given { partials: true }.'
 
-function isName(capability: unknown): capability is string {
-  return typeof capability === 'string' && capability !== '' && capability.length <= PROTOCOL.maxCapabilityName
+function tooLate(deadline: number): string {
+  return `The task was not done within ${deadline} ms; allow more, or less work.`
 }
 
-/** The options with their defaults, each read once. */
-function checkArguments(capability: unknown, options: DelegateOptions) {
-  const wrong = (message: string) => new TsunagiError('INVALID_ARGUMENT', message)
-  if (!isName(capability)) {
-    throw wrong(`delegate() takes the name of a capability, a text of 1 to ${PROTOCOL.maxCapabilityName} characters.`)
-  }
-  if (typeof options !== 'object' || options === null) {
-    throw wrong('The options of delegate() are an object, such as { deadline: 5000 }.')
-  }
-  const { deadline = LIMITS.defaultDeadline, priority = 'normal', signal, onProgress } = options
-  if (!Number.isInteger(deadline) || deadline < 1 || deadline > LIMITS.maxDeadline) {
-    throw wrong(`The deadline is a whole number of milliseconds, 1 to ${LIMITS.maxDeadline}.`)
-  }
-  if (!PRIORITIES.includes(priority)) throw wrong(`The priority is one of ${PRIORITIES.join(', ')}.`)
-  if (
-    signal !== undefined &&
-    (typeof signal?.addEventListener !== 'function' || typeof signal.removeEventListener !== 'function')
-  ) {
-    throw wrong('The signal is an AbortSignal, taken from an AbortController.')
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw wrong('The option onProgress is a function.')
-  return { deadline, priority, signal, onProgress }
+function errorOf({ error, peer }: TaskInfo): TsunagiError {
+  return new TsunagiError((error?.code ?? 'TASK_FAILED') as ErrorCode, error?.message ?? '', { peer })
 }
 
 function canceled(): TsunagiError {

@@ -1,11 +1,12 @@
 /** What this peer offers to others (SPEC §8): descriptions to announce, handlers to run, schemas to check by. */
-import type { Capability, TaskHandler } from '../api.ts'
+import type { Capability, CapabilityPolicy, TaskHandler } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { type CapabilityDescription, capabilityDescription } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { encodeCbor, parseAs } from '../wire/cbor.ts'
 import { asItArrives } from './payload.ts'
+import { checkPolicy } from './policy.ts'
 import { compileSchema, type SchemaCheck } from './schema.ts'
 
 export interface OfferedCapability {
@@ -13,6 +14,9 @@ export interface OfferedCapability {
   readonly handler: TaskHandler
   /** Tasks of this capability at once. */
   readonly concurrency: number
+  readonly onReload: 'restart' | 'lost'
+  /** Undefined where its provider said nothing of it. */
+  readonly policy: CapabilityPolicy | undefined
   readonly checkInput: SchemaCheck
   readonly checkOutput: SchemaCheck
 }
@@ -75,29 +79,34 @@ function offeredOf(capability: Capability, handler: TaskHandler): OfferedCapabil
   if (typeof capability !== 'object' || capability === null) {
     throw refused('provide() takes a capability, such as { name: "text.count", version: "1.0" }, and its handler.')
   }
-  const { concurrency = LIMITS.maxRunningTasks, ...parsed } = announcedForm(capability)
-  const { name } = parsed
+  const { description, concurrency = LIMITS.maxRunningTasks, onReload, policy } = readCapability(capability)
+  const { name, idempotent = false } = description
   if (typeof handler !== 'function') throw refused(`The handler of ${name} must be a function.`)
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > LIMITS.maxConcurrency) {
     throw refused(`The concurrency of ${name} must be a whole number from 1 to ${LIMITS.maxConcurrency}.`)
   }
+  if (onReload !== undefined && onReload !== 'restart' && onReload !== 'lost') {
+    throw refused(`The onReload of ${name} is restart or lost.`)
+  }
   return {
-    description: parsed,
+    description,
     handler,
     concurrency,
-    checkInput: compileSchema(parsed.input ?? true, `The input schema of ${name}`),
-    checkOutput: compileSchema(parsed.output ?? true, `The output schema of ${name}`),
+    onReload: onReload ?? (idempotent ? 'restart' : 'lost'),
+    policy: policy && checkPolicy(policy),
+    checkInput: compileSchema(description.input ?? true, `The input schema of ${name}`),
+    checkOutput: compileSchema(description.output ?? true, `The output schema of ${name}`),
   }
 }
 
-/** A copy as others will read it, in the nesting of the message that carries it; `concurrency` is not for them. */
-function announcedForm(capability: Capability): Capability {
+/** The description is a copy as others will read it, in the nesting of the message that carries it; the rest is not for them. */
+function readCapability(capability: Capability) {
   try {
-    const { concurrency, ...description } = capability
+    const { concurrency, onReload, policy, ...description } = capability
     const parsed = parseAs(capabilityDescription, description, 'The capability')
     const what = `The capability ${parsed.name}`
     const [announced] = asItArrives({ capabilities: [parsed] }, what, 'INVALID_ARGUMENT').capabilities
-    return { ...(announced as CapabilityDescription), ...(concurrency !== undefined && { concurrency }) }
+    return { description: announced as CapabilityDescription, concurrency, onReload, policy }
   } catch (cause) {
     const why = 'The capability cannot be read; give a plain object.'
     throw refused(toTsunagiError(cause, 'INVALID_ARGUMENT', why).message, cause)

@@ -7,6 +7,7 @@ import type { SessionPayload } from '../messages.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
 import { Outbox, settled, taskId } from './outbox.fixture.ts'
+import { UsePolicies } from './policy.ts'
 
 const ALICE = 'did:key:z6MkAlice'
 const MALLORY = 'did:key:z6MkMallory'
@@ -24,6 +25,8 @@ let outbox: Outbox
 let capabilities: CapabilityRegistry
 let changes: TaskInfo[]
 let errors: TsunagiError[]
+let policies: UsePolicies
+let contacts: Set<string>
 let executor: TaskExecutor
 let runs: Run[]
 
@@ -36,13 +39,18 @@ beforeEach(() => {
   clock = new FakeClock()
   outbox = new Outbox()
   capabilities = new CapabilityRegistry()
+  contacts = new Set()
+  policies = new UsePolicies((peer) => contacts.has(peer))
   changes = []
   errors = []
   runs = []
   executor = new TaskExecutor({
     clock,
     capabilities,
+    policies,
     send: outbox.send,
+    sendResult: outbox.sendResult,
+    store: undefined,
     onChange: (task) => changes.push(task),
     onError: (error) => errors.push(error),
   })

@@ -1,26 +1,34 @@
 /** Work for other peers (SPEC §8): takes tasks, queues and runs them, and tells each caller what became of its own. */
-import type { PeerId, TaskContext, TaskInfo } from '../api.ts'
+import type { CapabilityPolicy, PeerId, TaskContext, TaskInfo } from '../api.ts'
 import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
-import { LIMITS } from '../limits.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { SessionPayload, SessionType, TaskRejectReason } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { encodeCbor } from '../wire/cbor.ts'
-import { uuidText } from '../wire/uuid.ts'
+import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { uuidBytes, uuidText } from '../wire/uuid.ts'
 import type { CapabilityRegistry, OfferedCapability } from './capabilities.ts'
+import { ConsentDesk } from './consent.ts'
 import { TaskLedger } from './ledger.ts'
-import { asItArrives, type SendMessage, shortened } from './payload.ts'
+import { PartialSender } from './partials.ts'
+import { asItArrives, isGone, type SendMessage, type SendResult, shortened } from './payload.ts'
+import type { UsePolicies } from './policy.ts'
 import { ProgressMerger } from './progress.ts'
 import { TaskQueue } from './queue.ts'
 import { isTerminal } from './states.ts'
+import type { StoredTask, TaskStore } from './store.ts'
 
 export interface TaskExecutorOptions {
   readonly clock: Clock
   readonly capabilities: CapabilityRegistry
+  readonly policies: UsePolicies
   readonly send: SendMessage
+  readonly sendResult: SendResult
+  /** Undefined where the host keeps nothing. */
+  readonly store: TaskStore | undefined
   /** A new snapshot, for each change of a task; running, queueDepth and load have followed already. Must not throw. */
   readonly onChange: (task: TaskInfo) => void
-  /** A message about a task could not be sent although its receiver is there. Must not throw. */
+  /** What no call can report: a message that could not be sent although its receiver is there, a store that failed. Must not throw. */
   readonly onError: (error: TsunagiError) => void
 }
 
@@ -28,12 +36,21 @@ interface IncomingTask {
   info: TaskInfo
   readonly key: string
   readonly id: Bytes
-  readonly offered: OfferedCapability
+  /** Undefined while a task of a page before this one waits for its capability to be provided again. */
+  offered: OfferedCapability | undefined
+  /** Nobody can start it yet: the user is asked, or its capability is not provided again. */
+  isHeld: boolean
   readonly input: unknown
+  readonly size: number
+  readonly wantsPartials: boolean
   readonly abort: AbortController
   readonly progress: ProgressMerger
-  readonly stopDeadline: () => void
+  readonly partials: PartialSender
+  /** Undo timers; called when the task has ended or its handler has returned. */
+  readonly release: (() => void)[]
 }
+
+type Delegated = SessionPayload<'task_delegate'>
 
 /**
  * Keeps these bounds whatever callers and handlers do:
@@ -45,24 +62,28 @@ interface IncomingTask {
  *   a flood of refusals pushes nothing out, and the same task may be offered again.
  */
 export class TaskExecutor {
-  readonly #clock: Clock
-  readonly #capabilities: CapabilityRegistry
-  readonly #send: SendMessage
-  readonly #onError: (error: TsunagiError) => void
+  readonly #options: TaskExecutorOptions
   readonly #ledger: TaskLedger<IncomingTask>
   readonly #queue = new TaskQueue<IncomingTask>()
+  readonly #consents: ConsentDesk
   /** Tasks whose handler has not returned, also where the task itself has ended. */
   readonly #running = new Set<IncomingTask>()
   #meanDuration: number = LIMITS.firstTaskDuration
+  #stopRenewing: (() => void) | undefined
   #ignored = 0
   #closed = false
 
   constructor(options: TaskExecutorOptions) {
-    this.#clock = options.clock
-    this.#capabilities = options.capabilities
-    this.#send = options.send
-    this.#onError = options.onError
-    this.#ledger = new TaskLedger(options.clock, options.onChange)
+    this.#options = options
+    this.#consents = new ConsentDesk(options.clock)
+    this.#ledger = new TaskLedger({
+      clock: options.clock,
+      onChange: (info) => {
+        if (this.#ledger.size === 0) this.#stopRenewal()
+        options.onChange(info)
+      },
+      onForgotten: (key) => this.#guarded(options.store?.remove('in', key)),
+    })
   }
 
   /** Handlers that have not returned. */
@@ -76,7 +97,8 @@ export class TaskExecutor {
 
   /** Share of all places, to run and to wait, that are taken: 0 to 1. */
   get load(): number {
-    return Math.min(1, (this.running + this.queueDepth) / (this.#capabilities.places + LIMITS.maxQueuedTasks))
+    const places = this.#options.capabilities.places + LIMITS.maxQueuedTasks
+    return Math.min(1, (this.running + this.queueDepth) / places)
   }
 
   /** Newest first. */
@@ -84,13 +106,36 @@ export class TaskExecutor {
     return this.#ledger.infos
   }
 
-  /** Cancellations of tasks that their sender has not given us. */
+  /** Cancellations and questions of tasks that their sender has not given us. */
   get ignored(): number {
     return this.#ignored
   }
 
+  /** Goes on with what a page before this one left, as its capabilities are provided. Call before any message is handled. */
+  async restore(stored: readonly StoredTask[]): Promise<void> {
+    for (const record of stored) {
+      if (record.info.direction !== 'in') continue
+      if (isTerminal(record.info.state)) this.#ledger.addEnded(record.key, record.info, 0)
+      else await this.#goOn(record)
+    }
+  }
+
+  /** A capability is provided from now on. */
+  provided(capability: string): void {
+    const offered = this.#options.capabilities.find(capability)
+    if (offered === undefined) return
+    for (const task of this.#ledger.live) {
+      if (task.offered === undefined && task.info.capability === capability) this.#resume(task, offered)
+    }
+  }
+
+  /** A peer has a link: what it has given us is still here. */
+  peerBack(peer: PeerId): void {
+    this.#renew(peer)
+  }
+
   /** Idempotent by (caller, task_id): a task known already is answered with its state and does not run again. */
-  handleDelegate(caller: PeerId, payload: SessionPayload<'task_delegate'>): void {
+  handleDelegate(caller: PeerId, payload: Delegated): void {
     if (this.#closed) return
     const key = keyOf(caller, payload.task_id)
     const known = this.#ledger.find(key)
@@ -100,12 +145,35 @@ export class TaskExecutor {
     else this.#consider(key, caller, payload)
   }
 
-  /** A task is found by who gave it to us, so nobody else can cancel it. */
+  /** A task is found by who gave it to us, so nobody else can cancel it. Idempotent. */
   handleCancel(caller: PeerId, payload: SessionPayload<'task_cancel'>): void {
     const key = keyOf(caller, payload.task_id)
     const task = this.#ledger.find(key)
     if (task !== undefined) this.#end(task, 'cancel', 'TASK_CANCELED', 'The caller cancelled the task.')
     else if (this.#ledger.findEnded(key) === undefined) this.#ignored++
+  }
+
+  /** Answered also where the task is not known: its caller then need not wait. */
+  handleQuery(caller: PeerId, { task_id }: SessionPayload<'task_query'>): void {
+    const key = keyOf(caller, task_id)
+    const task = this.#ledger.find(key)
+    const info = task?.info ?? this.#ledger.findEnded(key)
+    if (info === undefined) this.#ignored++
+    const { state, progress = 0, note = '', error } = info ?? { state: 'unknown' as const }
+    this.#tell(caller, 'task_state', {
+      task_id,
+      // What was refused is as if it had never come.
+      state: state === 'rejected' || state === 'lost' ? 'unknown' : state,
+      queue_position: task === undefined ? 0 : this.#positionOf(task),
+      progress,
+      note,
+      partials: task?.partials.sent ?? 0,
+      ...(error !== undefined && { code: error.code as ErrorCode, message: error.message }),
+    })
+  }
+
+  handleCredit(caller: PeerId, { task_id, read }: SessionPayload<'task_credit'>): void {
+    this.#ledger.find(keyOf(caller, task_id))?.partials.credit(read)
   }
 
   /** Aborts what `caller` has given us: nobody waits for it any more. */
@@ -119,17 +187,27 @@ export class TaskExecutor {
   close(): void {
     this.#closed = true
     for (const task of this.#ledger.live) this.#stop(task, 'cancel', 'PEER_CLOSED', 'This peer was closed.')
+    this.#stopRenewal()
   }
 
-  #consider(key: string, caller: PeerId, payload: SessionPayload<'task_delegate'>): void {
-    const offered = this.#capabilities.find(payload.capability)
+  #consider(key: string, caller: PeerId, payload: Delegated): void {
+    const { capabilities, policies, clock } = this.#options
+    const { capability } = payload
+    const offered = capabilities.find(capability)
     if (offered === undefined) {
       this.#reject(caller, payload.task_id, 'unsupported', 'This peer does not offer that capability.')
       return
     }
-    const waits = !this.#hasPlace(offered)
-    const size = waits ? encodeCbor(payload.input).length : 0
-    if (waits && !this.#queue.hasRoom(size)) {
+    const bytes = encodeCbor(payload.input)
+    const underWay = this.#ledger.live.filter(({ info }) => info.peer === caller && info.capability === capability)
+    const refusal = policies.refusal(capability, caller, underWay.length, bytes.length, clock.now())
+    if (refusal !== undefined) {
+      this.#reject(caller, payload.task_id, refusal.reason, refusal.message, refusal.retryAfter)
+      return
+    }
+    const policy = policies.of(capability)
+    const asks = policy.who === 'ask'
+    if (asks ? !this.#consents.hasRoom(caller) : !this.#hasPlace(offered) && !this.#queue.hasRoom(bytes.length)) {
       this.#reject(caller, payload.task_id, 'full', 'All places of this peer are taken.')
       return
     }
@@ -138,95 +216,194 @@ export class TaskExecutor {
       this.#reject(caller, payload.task_id, 'invalid_input', `The input does not fit its schema. ${problem}`)
       return
     }
-    const task = this.#newTask(key, caller, payload, offered)
-    if (waits) this.#queue.add(task, payload.priority, size, this.#clock.now())
+    const task = this.#newTask(key, payload, bytes.length, newInfo(caller, payload, clock.now()))
+    task.offered = offered
+    policies.count(capability, caller, { bytes: bytes.length }, clock.now())
+    if (asks) void this.#ask(task, offered, policy, bytes)
+    else this.#admit(task, offered, bytes)
+  }
+
+  /** Waits for the user, who may never answer. Never rejects. */
+  async #ask(task: IncomingTask, offered: OfferedCapability, policy: CapabilityPolicy, bytes: Bytes): Promise<void> {
+    const { peer: caller, capability } = task.info
+    const asked = { taskId: task.info.id, caller, capability, input: task.input, size: task.size }
+    const consent = this.#consents.ask(policy, asked, task.abort.signal)
+    task.isHeld = true
     this.#ledger.add(task)
     this.#accept(task)
-    if (!waits) void this.#run(task)
+    this.#scheduleRenewal()
+    const agreed = await consent
+    if (isTerminal(task.info.state)) return
+    if (agreed && (this.#hasPlace(offered) || this.#queue.hasRoom(task.size))) {
+      this.#place(task, offered, bytes)
+      return
+    }
+    this.#release(task)
+    this.#ledger.apply(task, 'reject', { code: 'TASK_REJECTED', message: 'The task was refused.' })
+    if (agreed) this.#reject(caller, task.id, 'full', 'All places of this peer are taken.')
+    else this.#reject(caller, task.id, 'refused', 'The user of this peer did not agree.')
+  }
+
+  #admit(task: IncomingTask, offered: OfferedCapability, bytes: Bytes): void {
+    const waits = !this.#hasPlace(offered)
+    if (waits) this.#queue.add(task, task.info.priority, task.size, this.#options.clock.now())
+    this.#ledger.add(task)
+    this.#keep(task, bytes)
+    this.#accept(task)
+    this.#scheduleRenewal()
+    if (!waits) void this.#run(task, offered)
+  }
+
+  /** The task, known to its caller already, runs or waits for a place. */
+  #place(task: IncomingTask, offered: OfferedCapability, bytes?: Bytes): void {
+    task.isHeld = false
+    const waits = !this.#hasPlace(offered)
+    if (waits) this.#queue.add(task, task.info.priority, task.size, this.#options.clock.now())
+    this.#keep(task, bytes)
+    if (waits) return
+    task.progress.update(0, '')
+    void this.#run(task, offered)
   }
 
   #newTask(
     key: string,
-    caller: PeerId,
-    { task_id, capability, input, priority, deadline }: SessionPayload<'task_delegate'>,
-    offered: OfferedCapability,
+    { task_id, input, partials }: Pick<Delegated, 'task_id' | 'input' | 'partials'>,
+    size: number,
+    info: TaskInfo,
   ): IncomingTask {
-    const now = this.#clock.now()
-    const remaining = Math.min(deadline, LIMITS.maxDeadline)
+    const { clock } = this.#options
+    const { peer } = info
     const task: IncomingTask = {
-      info: {
-        id: uuidText(task_id),
-        direction: 'in',
-        capability,
-        peer: caller,
-        state: 'submitted',
-        priority,
-        progress: 0,
-        note: '',
-        createdAt: now,
-        endedAt: undefined,
-        deadlineAt: now + remaining,
-        error: undefined,
-      },
+      info,
       key,
       id: task_id,
-      offered,
+      offered: undefined,
+      isHeld: false,
       input,
+      size,
+      wantsPartials: partials === true,
       abort: new AbortController(),
-      progress: new ProgressMerger(this.#clock, (progress, note) => {
+      progress: new ProgressMerger(clock, (progress, note) => {
         this.#ledger.report(task, progress, note)
-        this.#tell(caller, 'task_progress', { task_id, progress, note })
+        this.#tell(peer, 'task_progress', { task_id, progress, note })
       }),
-      stopDeadline: this.#clock.after(remaining, () =>
-        this.#end(task, 'fail', 'TASK_DEADLINE', 'The task was not done by its deadline.'),
+      partials: new PartialSender((index, output) =>
+        this.#options.send(peer, 'task_partial', { task_id, index, output }),
       ),
+      release: [],
     }
+    const left = Math.max(0, info.deadlineAt - clock.now())
+    task.release.push(
+      clock.after(left, () => this.#end(task, 'fail', 'TASK_DEADLINE', 'The task was not done by its deadline.')),
+    )
     return task
+  }
+
+  async #goOn(record: StoredTask): Promise<void> {
+    const { store, clock, onError } = this.#options
+    try {
+      const bytes = await store?.value(record)
+      const task_id = uuidBytes(record.info.id)
+      const input = bytes && decodeCbor(bytes)
+      const given = { task_id, input, ...(record.partials && { partials: true as const }) }
+      const task = this.#newTask(record.key, given, record.size, record.info)
+      task.isHeld = true
+      this.#ledger.add(task)
+      this.#scheduleRenewal()
+      if (bytes === undefined) {
+        this.#end(task, 'fail', 'TASK_LOST', 'The input of the task was lost.')
+        return
+      }
+      const stop = clock.after(LIMITS.restorePatience, () => {
+        if (task.offered === undefined) this.#end(task, 'fail', 'TASK_LOST', 'The capability is not offered any more.')
+      })
+      task.release.push(stop)
+    } catch (cause) {
+      onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task of a page before this one could not be read.'))
+    }
+  }
+
+  /** A task of a page before this one goes on, as its capability says. */
+  #resume(task: IncomingTask, offered: OfferedCapability): void {
+    task.offered = offered
+    const problem = offered.checkInput(task.input)
+    if (task.info.state === 'working' && offered.onReload === 'lost') {
+      this.#end(task, 'fail', 'TASK_LOST', 'The page that ran the task was loaded anew.')
+    } else if (problem !== undefined) {
+      this.#end(task, 'fail', 'TASK_INPUT_INVALID', `The input does not fit its schema. ${problem}`)
+    } else if (this.#hasPlace(offered) || this.#queue.hasRoom(task.size)) {
+      this.#ledger.apply(task, 'again')
+      this.#place(task, offered)
+    } else {
+      this.#end(task, 'fail', 'TASK_LOST', 'All places of this peer are taken.')
+    }
   }
 
   #hasPlace(offered: OfferedCapability): boolean {
     let same = 0
     for (const task of this.#running) if (task.offered === offered) same++
-    return same < offered.concurrency && this.#running.size < this.#capabilities.places
+    return same < offered.concurrency && this.#running.size < this.#options.capabilities.places
+  }
+
+  /** 0 for one that runs. One that nobody can start yet comes after all that wait. */
+  #positionOf(task: IncomingTask): number {
+    return this.#queue.position(task) || (task.isHeld ? this.#queue.length + 1 : 0)
   }
 
   #startWaiting(): void {
     for (;;) {
-      const task = this.#queue.take((waiting) => this.#hasPlace(waiting.offered))
-      if (task === undefined) return
+      const task = this.#queue.take(({ offered }) => offered !== undefined && this.#hasPlace(offered))
+      if (task?.offered === undefined) return
       // Its caller was told that it waits; the first progress says that it no longer does.
       task.progress.update(0, '')
-      void this.#run(task)
+      void this.#run(task, task.offered)
     }
   }
 
   /** Never rejects. */
-  async #run(task: IncomingTask): Promise<void> {
+  async #run(task: IncomingTask, offered: OfferedCapability): Promise<void> {
+    const { clock, policies } = this.#options
+    const { capability, peer } = task.info
     this.#running.add(task)
     if (!this.#ledger.apply(task, 'start')) {
       // A listener has closed this peer at an earlier snapshot.
       this.#running.delete(task)
       return
     }
-    const startedAt = this.#clock.now()
+    // Before the handler begins: one that may run once only must not be found waiting by the next page.
+    this.#keep(task)
+    const startedAt = clock.now()
+    this.#limitTime(task)
     let finish: () => void
     try {
-      const output: unknown = await task.offered.handler(task.input, this.#contextOf(task))
-      finish = () => this.#deliver(task, output)
+      const output: unknown = await offered.handler(task.input, this.#contextOf(task))
+      finish = () => this.#deliver(task, offered, output)
     } catch (error) {
       finish = () => this.#end(task, 'fail', 'TASK_FAILED', messageOf(error))
     }
     this.#running.delete(task)
-    this.#meanDuration += (this.#clock.now() - startedAt - this.#meanDuration) / 8
+    const duration = Math.max(0, clock.now() - startedAt)
+    policies.count(capability, peer, { milliseconds: duration }, clock.now())
+    this.#meanDuration += (duration - this.#meanDuration) / 8
     if (!isTerminal(task.info.state)) {
-      task.stopDeadline()
+      this.#release(task)
       task.progress.finish()
       finish()
     }
     this.#startWaiting()
   }
 
+  /** Ends the task when its caller has used up the time that the policy allows. */
+  #limitTime(task: IncomingTask): void {
+    const { clock, policies } = this.#options
+    const left = policies.timeLeft(task.info.capability, task.info.peer, clock.now())
+    if (left > LIMITS.maxDeadline) return
+    const message = 'The time that this peer allows you of that capability is used up.'
+    task.release.push(clock.after(Math.max(0, left), () => this.#end(task, 'fail', 'TASK_REJECTED', message)))
+  }
+
   #contextOf(task: IncomingTask): TaskContext {
+    const isOver = () => !this.#running.has(task) || isTerminal(task.info.state)
     return {
       taskId: task.info.id,
       caller: task.info.peer,
@@ -236,23 +413,45 @@ export class TaskExecutor {
         if (!(progress >= 0 && progress <= 1) || typeof note !== 'string') {
           throw new TsunagiError('INVALID_ARGUMENT', 'progress() takes a number from 0 to 1 and, if you like, a text.')
         }
-        if (this.#running.has(task) && !isTerminal(task.info.state)) task.progress.update(progress, shortened(note))
+        if (!isOver()) task.progress.update(progress, shortened(note))
+      },
+      partial: async (output) => {
+        const carried = asItArrives({ output }, 'The partial result', 'INVALID_ARGUMENT', MOST_PARTIAL)
+        if (isOver()) throw new TsunagiError('INVALID_STATE', 'The task is over.')
+        if (task.wantsPartials) await task.partials.add(carried.output)
       },
     }
   }
 
   /** The task is completed when its caller has acknowledged the output; until then cancelling and losing the caller still count. */
-  #deliver(task: IncomingTask, output: unknown): void {
+  #deliver(task: IncomingTask, offered: OfferedCapability, output: unknown): void {
+    const { policies, clock, sendResult, store } = this.#options
     let payload: SessionPayload<'task_result'>
     try {
-      payload = checkedResult(task, output)
+      payload = checkedResult(task, offered, output)
     } catch (cause) {
       const { code, message } = toTsunagiError(cause, 'TASK_OUTPUT_INVALID', 'The output cannot be sent.')
       this.#end(task, 'fail', code, message)
       return
     }
-    this.#send(task.info.peer, 'task_result', payload).then(
-      () => this.#ledger.apply(task, 'complete'),
+    const { capability, peer } = task.info
+    if (policies.of(capability).bytes !== undefined) {
+      policies.count(capability, peer, { bytes: encodeCbor(payload).length }, clock.now())
+    }
+    const { accepted, delivered } = sendResult(peer, payload)
+    if (store !== undefined) {
+      accepted.then(
+        () => {
+          // The result is the outbox's to deliver from now on, also after this page: the task must not run again.
+          if (!isTerminal(task.info.state))
+            this.#keepAs(task, { ...task.info, state: 'completed', endedAt: clock.now() }, null)
+        },
+        // Told by `delivered`.
+        () => undefined,
+      )
+    }
+    delivered.then(
+      () => this.#ledger.apply(task, 'complete') && this.#keep(task, null),
       (cause: unknown) => {
         const { code, message } = toTsunagiError(cause, 'LINK_FAILED', 'The output could not be sent.')
         this.#end(task, 'fail', code, message)
@@ -264,21 +463,29 @@ export class TaskExecutor {
   #end(task: IncomingTask, event: 'fail' | 'cancel', code: ErrorCode, message: string): void {
     if (!this.#stop(task, event, code, message)) return
     const state = event === 'fail' ? 'failed' : 'canceled'
-    this.#tell(task.info.peer, 'task_result', { task_id: task.id, state, code, message: shortened(message) })
+    const payload = { task_id: task.id, state, code, message: shortened(message) } as const
+    this.#options.sendResult(task.info.peer, payload).delivered.catch((cause: unknown) => this.#notSent(cause))
   }
 
   /** Ends a task on this side. False where it had ended. */
   #stop(task: IncomingTask, event: 'fail' | 'cancel', code: ErrorCode, message: string): boolean {
     this.#queue.remove(task)
     if (!this.#ledger.apply(task, event, { code, message: shortened(message) })) return false
-    task.stopDeadline()
+    this.#release(task)
     task.progress.stop()
-    task.abort.abort(new TsunagiError(code, message))
+    const error = new TsunagiError(code, message)
+    task.partials.end(error)
+    task.abort.abort(error)
+    this.#keep(task, null)
     return true
   }
 
+  #release(task: IncomingTask): void {
+    for (const release of task.release.splice(0)) release()
+  }
+
   #accept(task: IncomingTask): void {
-    this.#tell(task.info.peer, 'task_accept', { task_id: task.id, queue_position: this.#queue.position(task) })
+    this.#tell(task.info.peer, 'task_accept', { task_id: task.id, queue_position: this.#positionOf(task) })
   }
 
   /** A result is kept only until it was acknowledged, so that ended tasks cost no memory to speak of. */
@@ -291,23 +498,91 @@ export class TaskExecutor {
     this.#tell(task.peer, 'task_result', { task_id, state, code: error.code as ErrorCode, message: error.message })
   }
 
-  #reject(caller: PeerId, task_id: Bytes, reason: TaskRejectReason, message: string): void {
+  #reject(caller: PeerId, task_id: Bytes, reason: TaskRejectReason, message: string, retryAfter?: number): void {
     // A place comes free each time one of the running tasks ends.
-    const wait = Math.ceil(this.#meanDuration / this.#capabilities.places)
+    const wait = retryAfter ?? Math.ceil(this.#meanDuration / this.#options.capabilities.places)
     this.#tell(caller, 'task_reject', {
       task_id,
       reason,
       message: shortened(message),
-      ...(reason === 'full' && { retry_after: wait }),
+      ...((reason === 'full' || retryAfter !== undefined) && { retry_after: wait }),
     })
   }
 
-  #tell<T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>): void {
-    this.#send(peer, type, payload).catch((cause: unknown) => {
-      const error = toTsunagiError(cause, 'LINK_FAILED', `A ${type} could not be sent.`)
-      // Who is gone needs no answer; peerLost() ends its tasks.
-      if (!this.#closed && error.code !== 'LINK_LOST') this.#onError(error)
+  #scheduleRenewal(): void {
+    if (this.#ledger.size === 0) return
+    this.#stopRenewing ??= this.#options.clock.after(PROTOCOL.taskLease / 3, () => {
+      this.#stopRenewing = undefined
+      this.#renew()
+      this.#scheduleRenewal()
     })
+  }
+
+  #stopRenewal(): void {
+    this.#stopRenewing?.()
+    this.#stopRenewing = undefined
+  }
+
+  /** Tells `only`, or every caller, which of its tasks are still here. */
+  #renew(only?: PeerId): void {
+    const byCaller = new Map<PeerId, Bytes[]>()
+    for (const { info, id } of this.#ledger.live) {
+      if (only !== undefined && info.peer !== only) continue
+      byCaller.set(info.peer, [...(byCaller.get(info.peer) ?? []), id])
+    }
+    for (const [caller, ids] of byCaller) {
+      for (let at = 0; at < ids.length; at += PROTOCOL.maxRenewed) {
+        this.#tell(caller, 'task_renew', { task_ids: ids.slice(at, at + PROTOCOL.maxRenewed) })
+      }
+    }
+  }
+
+  #tell<T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>): void {
+    this.#options.send(peer, type, payload).catch((cause: unknown) => this.#notSent(cause))
+  }
+
+  #notSent(cause: unknown): void {
+    const error = toTsunagiError(cause, 'LINK_FAILED', 'A message about a task could not be sent.')
+    // Who is gone needs no answer; peerLost() ends its tasks.
+    if (!this.#closed && !isGone(error)) this.#options.onError(error)
+  }
+
+  /** @param value the input; null where it goes; undefined leaves it */
+  #keep(task: IncomingTask, value?: Bytes | null): void {
+    this.#keepAs(task, task.info, value)
+  }
+
+  #keepAs(task: IncomingTask, info: TaskInfo, value?: Bytes | null): void {
+    const { key, wantsPartials } = task
+    const size = value === null ? 0 : task.size
+    this.#guarded(this.#options.store?.put({ key, info, size, ours: undefined, partials: wantsPartials }, value))
+  }
+
+  #guarded(written: Promise<void> | undefined): void {
+    written?.catch((cause: unknown) => {
+      this.#options.onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task of another peer could not be kept.'))
+    })
+  }
+}
+
+/** Bytes of a partial result: a message of it stays below PROTOCOL.maxControl. */
+const MOST_PARTIAL = PROTOCOL.maxControl - 128
+
+function newInfo(caller: PeerId, { task_id, capability, priority, deadline }: Delegated, now: number): TaskInfo {
+  return {
+    id: uuidText(task_id),
+    direction: 'in',
+    capability,
+    peer: caller,
+    state: 'submitted',
+    priority,
+    progress: 0,
+    note: '',
+    createdAt: now,
+    endedAt: undefined,
+    deadlineAt: now + Math.min(deadline, LIMITS.maxDeadline),
+    tries: 1,
+    error: undefined,
   }
 }
 
@@ -326,10 +601,10 @@ function messageOf(error: unknown): string {
 }
 
 /** @throws TsunagiError TASK_OUTPUT_INVALID, MESSAGE_TOO_LARGE */
-function checkedResult(task: IncomingTask, output: unknown): SessionPayload<'task_result'> {
+function checkedResult(task: IncomingTask, offered: OfferedCapability, output: unknown): SessionPayload<'task_result'> {
   const result = { task_id: task.id, state: 'completed' as const, output: output ?? null }
   const payload = asItArrives(result, 'The output', 'TASK_OUTPUT_INVALID')
-  const problem = task.offered.checkOutput(payload.output)
+  const problem = offered.checkOutput(payload.output)
   if (problem === undefined) return payload
   throw new TsunagiError('TASK_OUTPUT_INVALID', `The output does not fit its schema. ${problem}`)
 }

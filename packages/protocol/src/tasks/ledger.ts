@@ -4,16 +4,28 @@ import { LIMITS } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 import { afterEvent, isTerminal, type TaskEvent } from './states.ts'
 
+export interface TaskLedgerOptions {
+  readonly clock: Clock
+  /** Must not throw. */
+  readonly onChange: (task: TaskInfo) => void
+  /** An ended task is remembered no longer. Must not throw. */
+  readonly onForgotten: (key: string) => void
+}
+
+interface Ended {
+  readonly info: TaskInfo
+  readonly size: number
+}
+
 /** An ended task leaves only its snapshot here: inputs and outputs are not kept alive by the list of tasks. */
 export class TaskLedger<Entry extends { readonly key: string; info: TaskInfo }> {
-  readonly #clock: Clock
-  readonly #onChange: (task: TaskInfo) => void
+  readonly #options: TaskLedgerOptions
   readonly #live = new Map<string, Entry>()
-  readonly #ended = new Map<string, TaskInfo>()
+  readonly #ended = new Map<string, Ended>()
+  #endedBytes = 0
 
-  constructor(clock: Clock, onChange: (task: TaskInfo) => void) {
-    this.#clock = clock
-    this.#onChange = onChange
+  constructor(options: TaskLedgerOptions) {
+    this.#options = options
   }
 
   get size(): number {
@@ -27,9 +39,10 @@ export class TaskLedger<Entry extends { readonly key: string; info: TaskInfo }> 
 
   /** Newest first. */
   get infos(): TaskInfo[] {
-    return [...this.#ended.values(), ...Array.from(this.#live.values(), (entry) => entry.info)].sort(
-      (a, b) => b.createdAt - a.createdAt,
-    )
+    return [
+      ...Array.from(this.#ended.values(), ({ info }) => info),
+      ...Array.from(this.#live.values(), ({ info }) => info),
+    ].sort((a, b) => b.createdAt - a.createdAt)
   }
 
   find(key: string): Entry | undefined {
@@ -37,34 +50,51 @@ export class TaskLedger<Entry extends { readonly key: string; info: TaskInfo }> 
   }
 
   findEnded(key: string): TaskInfo | undefined {
-    return this.#ended.get(key)
+    return this.#ended.get(key)?.info
   }
 
   add(entry: Entry): void {
     this.#live.set(entry.key, entry)
-    this.#onChange(entry.info)
+    this.#options.onChange(entry.info)
   }
 
-  /** Moves a task on. False, and nothing happens, where the table says that the event has no effect in its state. */
-  apply(entry: Entry, event: TaskEvent, error?: TaskInfo['error']): boolean {
-    const info = afterEvent(entry.info, event, this.#clock.now(), error)
+  /** One that had ended on a page before this. */
+  addEnded(key: string, info: TaskInfo, size: number): void {
+    this.#ended.set(key, { info, size })
+    this.#endedBytes += size
+    for (const [oldest, ended] of this.#ended) {
+      if (this.#ended.size <= LIMITS.maxEndedTasks && this.#endedBytes <= LIMITS.maxKeptOutputBytes) break
+      this.#ended.delete(oldest)
+      this.#endedBytes -= ended.size
+      this.#options.onForgotten(oldest)
+    }
+  }
+
+  /**
+   * Moves a task on. False, and nothing happens, where the table says that the event has no effect in its state.
+   * @param size bytes of its output, where that is kept
+   */
+  apply(entry: Entry, event: TaskEvent, error?: TaskInfo['error'], size = 0): boolean {
+    const info = afterEvent(entry.info, event, this.#options.clock.now(), error)
     if (info === entry.info) return false
     entry.info = info
     if (isTerminal(info.state)) {
       this.#live.delete(entry.key)
-      this.#ended.set(entry.key, info)
-      for (const oldest of this.#ended.keys()) {
-        if (this.#ended.size <= LIMITS.maxEndedTasks) break
-        this.#ended.delete(oldest)
-      }
+      this.addEnded(entry.key, info, size)
     }
-    this.#onChange(info)
+    this.#options.onChange(info)
     return true
   }
 
   /** Progress of a task under way. */
   report(entry: Entry, progress: number, note: string): void {
     entry.info = { ...entry.info, progress, note }
-    this.#onChange(entry.info)
+    this.#options.onChange(entry.info)
+  }
+
+  /** Another peer has a task under way. */
+  given(entry: Entry, peer: string): void {
+    entry.info = { ...entry.info, peer, tries: entry.info.tries + 1 }
+    this.#options.onChange(entry.info)
   }
 }

@@ -1,7 +1,7 @@
 import type { PeerId } from '../api.ts'
 import type { TsunagiError } from '../errors.ts'
 import type { SessionPayload, SessionType } from '../messages.ts'
-import type { SendMessage } from './payload.ts'
+import type { SendMessage, SendResult } from './payload.ts'
 
 interface Sent {
   readonly peer: PeerId
@@ -21,6 +21,11 @@ export class Outbox {
       this.sent.push({ peer, type, payload, acknowledge, fail })
       if (!this.holds) acknowledge()
     })
+
+  readonly sendResult: SendResult = (peer, payload) => {
+    const delivered = this.send(peer, 'task_result', payload)
+    return { accepted: Promise.resolve(), delivered }
+  }
 
   /** Payloads of one type in the order sent, to one peer or to all. */
   of<T extends SessionType>(type: T, peer?: PeerId): SessionPayload<T>[] {

@@ -18,6 +18,7 @@ function taskIn(state: TaskState): TaskInfo {
     createdAt: 10,
     endedAt: undefined,
     deadlineAt: 1_000,
+    tries: 1,
     error: undefined,
   }
 }

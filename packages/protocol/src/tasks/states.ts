@@ -1,11 +1,12 @@
 /** The life of a task, the same table at its caller and at its executor (SPEC §8). */
 import type { TaskInfo, TaskState } from '../api.ts'
 
-/** What can befall a task. `start`: it left the queue. `lose`: the executor is gone. */
-export type TaskEvent = 'start' | 'complete' | 'fail' | 'cancel' | 'reject' | 'lose'
+/** What can befall a task. `start`: it left the queue. `again`: it is given away once more. `lose`: the executor is gone. */
+export type TaskEvent = 'start' | 'again' | 'complete' | 'fail' | 'cancel' | 'reject' | 'lose'
 
 const ended = <S extends TaskState>(state: S): Record<TaskEvent, S> => ({
   start: state,
+  again: state,
   complete: state,
   fail: state,
   cancel: state,
@@ -17,6 +18,7 @@ const ended = <S extends TaskState>(state: S): Record<TaskEvent, S> => ({
 export const TASK_STATES: Record<TaskState, Record<TaskEvent, TaskState>> = {
   submitted: {
     start: 'working',
+    again: 'submitted',
     complete: 'completed',
     fail: 'failed',
     cancel: 'canceled',
@@ -25,6 +27,7 @@ export const TASK_STATES: Record<TaskState, Record<TaskEvent, TaskState>> = {
   },
   working: {
     start: 'working',
+    again: 'submitted',
     complete: 'completed',
     fail: 'failed',
     cancel: 'canceled',

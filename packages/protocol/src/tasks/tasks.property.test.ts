@@ -11,6 +11,7 @@ import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
 import { Outbox, taskId } from './outbox.fixture.ts'
 import type { SendMessage } from './payload.ts'
+import { UsePolicies } from './policy.ts'
 import { isTerminal } from './states.ts'
 
 const CAPABILITIES = [
@@ -130,7 +131,16 @@ test('an executor keeps its bounds and ends every task once, whatever callers an
       const watcher = new Watcher()
       const onError = (error: TsunagiError) => expect(error.code).toBe('QUEUE_FULL')
       const { capabilities } = workshop
-      const executor = new TaskExecutor({ clock, capabilities, send: outbox.send, onChange: watcher.see, onError })
+      const executor = new TaskExecutor({
+        clock,
+        capabilities,
+        policies: new UsePolicies(() => false),
+        send: outbox.send,
+        sendResult: outbox.sendResult,
+        store: undefined,
+        onChange: watcher.see,
+        onError,
+      })
       const delegate = (peer: PeerId, id: number, differs: Partial<SessionPayload<'task_delegate'>>) =>
         executor.handleDelegate(peer, {
           task_id: taskId(id),
@@ -281,18 +291,27 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         if (type === 'task_delegate') {
           delegated.push(payload)
           executor.handleDelegate(ALICE, payload)
-        } else executor.handleCancel(ALICE, payload)
+        } else if (type === 'task_query') executor.handleQuery(ALICE, payload)
+        else executor.handleCancel(ALICE, payload)
       })
       const toCaller = new Line((type, payload: never) => {
         if (type === 'task_accept') caller.handleAccept(BOB, payload)
         else if (type === 'task_reject') caller.handleReject(BOB, payload)
         else if (type === 'task_progress') caller.handleProgress(BOB, payload)
-        else caller.handleResult(BOB, payload)
+        else if (type === 'task_renew') caller.handleRenew(BOB, payload)
+        else if (type === 'task_state') void caller.handleState(BOB, payload)
+        else void caller.handleResult(BOB, payload)
       })
       const executor = new TaskExecutor({
         clock,
         capabilities: workshop.capabilities,
+        policies: new UsePolicies(() => false),
         send: toCaller.send,
+        sendResult: (peer, payload) => {
+          const delivered = toCaller.send(peer, 'task_result', payload)
+          return { accepted: delivered, delivered }
+        },
+        store: undefined,
         onChange: watcher.see,
         onError: nothingToReport,
       })
@@ -301,6 +320,12 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         clock,
         randomBytes,
         send: toExecutor.send,
+        choose: () => BOB,
+        isIdempotent: () => false,
+        outputCheck: () => undefined,
+        onGiven: () => undefined,
+        onTried: () => undefined,
+        store: undefined,
         onChange: watcher.see,
         onError: nothingToReport,
       })
@@ -314,9 +339,9 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         if (type === 'accept') caller.handleAccept(MALLORY, { task_id, queue_position: 0 })
         else if (type === 'reject') caller.handleReject(MALLORY, { task_id, reason: 'full', message: '' })
         else if (type === 'progress') caller.handleProgress(MALLORY, { task_id, progress: 1 })
-        else if (type === 'completed') caller.handleResult(MALLORY, { task_id, state: type, output: 'forged' })
+        else if (type === 'completed') void caller.handleResult(MALLORY, { task_id, state: type, output: 'forged' })
         else if (type === 'failed' || type === 'canceled')
-          caller.handleResult(MALLORY, { task_id, state: type, code: 'TASK_FAILED', message: '' })
+          void caller.handleResult(MALLORY, { task_id, state: type, code: 'TASK_FAILED', message: '' })
         else if (type === 'cancel') executor.handleCancel(MALLORY, { task_id })
         else {
           caller.peerLost(MALLORY)
@@ -330,7 +355,7 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         switch (operation.do) {
           case 'delegate': {
             const { capability, priority, deadline, valid } = operation
-            const task = caller.delegate(() => BOB, capability, valid ? 1 : 'x', { priority, deadline })
+            const task = caller.delegate(capability, valid ? 1 : 'x', { priority, deadline, retries: 0 })
             const outcomes: string[] = []
             settlements.set(task.id, outcomes)
             task.result.then(
