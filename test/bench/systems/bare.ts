@@ -14,28 +14,18 @@ export const bare: System = {
   name: 'bare',
   async join({ relay }, room, onKnown) {
     const socket = new WebSocket(`${relay}/${room}`)
-    const tell = (signal: Signal) => socket.send(JSON.stringify(signal))
-    const connection = new RTCPeerConnection()
-    // Agreed beforehand: saves the message that would announce it.
-    const channel = connection.createDataChannel('', { negotiated: true, id: 0 })
     const connected = new Promise<End>((fulfil, reject) => {
-      channel.onopen = () => fulfil(new BareEnd(connection, channel, socket))
-      connection.onicecandidate = ({ candidate }) => {
-        if (candidate !== null) tell({ candidate: candidate.toJSON() })
-      }
-      const describe = async () => {
-        await connection.setLocalDescription()
-        tell({ description: connection.localDescription as RTCSessionDescription })
-      }
+      let connection: RTCPeerConnection | undefined
       const handle = async (signal: Signal) => {
         if ('known' in signal) {
           onKnown()
-          if (signal.known === 'present') await describe()
+          connection = connect(socket, fulfil)
+          if (signal.known === 'present') await describe(connection, socket)
         } else if ('candidate' in signal) {
-          await connection.addIceCandidate(signal.candidate)
+          await connection?.addIceCandidate(signal.candidate)
         } else {
-          await connection.setRemoteDescription(signal.description)
-          if (signal.description.type === 'offer') await describe()
+          await connection?.setRemoteDescription(signal.description)
+          if (connection && signal.description.type === 'offer') await describe(connection, socket)
         }
       }
       socket.onmessage = ({ data }: MessageEvent<string>) => handle(JSON.parse(data) as Signal).catch(reject)
@@ -46,6 +36,26 @@ export const bare: System = {
     await Promise.race([new Promise((opened) => socket.addEventListener('open', opened)), connected])
     return { connected }
   },
+}
+
+function tell(socket: WebSocket, signal: Signal): void {
+  socket.send(JSON.stringify(signal))
+}
+
+function connect(socket: WebSocket, onOpen: (end: End) => void): RTCPeerConnection {
+  const connection = new RTCPeerConnection()
+  // Agreed beforehand: saves the message that would announce it.
+  const channel = connection.createDataChannel('', { negotiated: true, id: 0 })
+  channel.onopen = () => onOpen(new BareEnd(connection, channel, socket))
+  connection.onicecandidate = ({ candidate }) => {
+    if (candidate !== null) tell(socket, { candidate: candidate.toJSON() })
+  }
+  return connection
+}
+
+async function describe(connection: RTCPeerConnection, socket: WebSocket): Promise<void> {
+  await connection.setLocalDescription()
+  tell(socket, { description: connection.localDescription as RTCSessionDescription })
 }
 
 class BareEnd implements End {
