@@ -351,11 +351,12 @@ export class TaskCaller {
     const { capability } = task.info
     // One that was named comes first, and others only where it may run there and that one was tried.
     const to = task.counted === 0 || !task.rules.failover ? task.rules.to : undefined
-    if (task.last !== undefined && to === undefined) {
+    if (task.asked.size > 0 && to === undefined) {
       try {
-        return this.#options.choose(capability, to, new Set([...task.unfit, task.last]))
+        return this.#options.choose(capability, to, new Set([...task.unfit, ...task.asked]))
       } catch {
-        // Then the same once more.
+        // Then the same ones once more.
+        task.asked.clear()
       }
     }
     return this.#options.choose(capability, to, task.unfit)
@@ -484,7 +485,7 @@ export class TaskCaller {
       return
     }
     if (next.samePeer === 'never') task.unfit.add(tried.peer)
-    else task.last = tried.peer
+    else task.asked.add(tried.peer)
     this.#ledger.apply(task, 'again')
     void this.#keep(task)
     this.#giveLater(task, next.after, error, end)
@@ -501,7 +502,7 @@ export class TaskCaller {
     const attempt = async () => {
       let peer: PeerId
       try {
-        await this.#loadInput(task)
+        if (task.input === undefined) await this.#loadInput(task)
         if (isTerminal(task.info.state)) return
         peer = this.#choose(task)
       } catch (cause) {
@@ -521,8 +522,8 @@ export class TaskCaller {
     else wait(after)
   }
 
+  /** A page before this one was given it. Rejects with STORAGE_FAILED. */
   async #loadInput(task: OutgoingTask): Promise<void> {
-    if (task.input !== undefined) return
     const record = this.#stored.get(task.key)
     const bytes = record && (await this.#options.store?.value(record))
     if (bytes === undefined) throw new TsunagiError('STORAGE_FAILED', 'The input of the task is not there any more.')

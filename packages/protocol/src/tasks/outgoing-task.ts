@@ -51,9 +51,9 @@ export class OutgoingTask {
   /** Tries that did not meet a full peer, and how many full ones were met in a row. */
   counted = 0
   full = 0
-  /** Peers that are not asked again, and the one that is asked again only where there is no other. */
+  /** Peers that are not asked again, and those that are asked again only where there is no other. */
   readonly unfit = new Set<PeerId>()
-  last: PeerId | undefined
+  readonly asked = new Set<PeerId>()
   readonly partials: PartialStream
   /** Undo timers and listeners; called when the task has ended. */
   readonly release: (() => void)[] = []

@@ -215,7 +215,7 @@ test('an executor keeps its bounds and ends every task once, whatever callers an
     }),
     { numRuns: 150 },
   )
-})
+}, 60_000)
 
 /** One direction between two peers: in order, delivered when the test says so, lost with the link. */
 class Line {
@@ -423,4 +423,4 @@ test('caller and executor agree on every task, and a stranger changes none', asy
     }),
     { numRuns: 200 },
   )
-})
+}, 60_000)
