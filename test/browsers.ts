@@ -33,7 +33,8 @@ export function ensureChromium(): string {
   if (found) return found
   console.log('No Chromium found: installing one.')
   if (runs('apt-get', '--version')) installFromDebian()
-  const installed = findChromium() ?? (installFromPlaywright(), findChromium())
+  if (!findChromium()) installFromPlaywright()
+  const installed = findChromium()
   if (installed) return installed
   throw new Error(
     'The browser tests need Chromium, and it could not be installed: install it so that it is on the PATH.',
