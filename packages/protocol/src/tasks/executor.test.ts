@@ -513,3 +513,127 @@ test('an answer that cannot be sent to a caller that is there is reported', asyn
   await settled()
   expect(errors).toMatchObject([{ code: 'QUEUE_FULL' }])
 })
+
+describe('what a caller hears without asking', () => {
+  test('is that its tasks are still here, every third of a lease, in one message', () => {
+    offer({ concurrency: 1 })
+    for (const number of [1, 2]) delegate(number)
+    delegate(3, {}, MALLORY)
+    for (let i = 0; i < 3; i++) clock.advance(PROTOCOL.taskLease / 3)
+    expect(outbox.of('task_renew', ALICE)).toEqual(Array(3).fill({ task_ids: [taskId(1), taskId(2)] }))
+    expect(outbox.of('task_renew', MALLORY)).toEqual(Array(3).fill({ task_ids: [taskId(3)] }))
+  })
+
+  test('ends with its tasks', () => {
+    offer()
+    delegate(1)
+    executor.handleCancel(ALICE, { task_id: taskId(1) })
+    clock.advance(PROTOCOL.taskLease)
+    expect(outbox.of('task_renew')).toEqual([])
+    expect(clock.pending).toBe(0)
+  })
+
+  test('comes at once where it has a link again', () => {
+    offer()
+    delegate(1)
+    executor.peerBack(MALLORY)
+    executor.peerBack(ALICE)
+    expect(outbox.of('task_renew')).toEqual([{ task_ids: [taskId(1)] }])
+  })
+})
+
+describe('a question', () => {
+  test('is answered with all there is to know', async () => {
+    offer({ concurrency: 1 })
+    for (const number of [1, 2]) delegate(number)
+    runs[0]?.context.progress(0.5, 'half')
+    for (const number of [1, 2]) executor.handleQuery(ALICE, { task_id: taskId(number) })
+    expect(outbox.of('task_state')).toEqual([
+      { task_id: taskId(1), state: 'working', queue_position: 0, progress: 0.5, note: 'half', partials: 0 },
+      { task_id: taskId(2), state: 'submitted', queue_position: 1, progress: 0, note: '', partials: 0 },
+    ])
+    runs[0]?.reject(new Error('no'))
+    await settled()
+    executor.handleQuery(ALICE, { task_id: taskId(1) })
+    expect(outbox.last('task_state')).toMatchObject({ state: 'failed', code: 'TASK_FAILED', message: 'no' })
+  })
+
+  test('of a stranger, and about what never was, learns nothing', () => {
+    offer()
+    delegate(1)
+    executor.handleQuery(MALLORY, { task_id: taskId(1) })
+    executor.handleQuery(ALICE, { task_id: taskId(2) })
+    expect(outbox.of('task_state').map(({ state }) => state)).toEqual(['unknown', 'unknown'])
+    expect(executor.ignored).toBe(2)
+  })
+})
+
+describe('partial results', () => {
+  const partials = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({ task_id: taskId(1), index: from + i, output: from + i }))
+
+  test('go as the caller reads, and the handler can wait for that', async () => {
+    offer()
+    delegate(1, { partials: true })
+    const sent: number[] = []
+    const all = PROTOCOL.partialWindow + 10
+    for (let i = 0; i < all; i++) void runs[0]?.context.partial(i).then(() => sent.push(i))
+    await settled()
+    expect(outbox.of('task_partial')).toEqual(partials(0, PROTOCOL.partialWindow))
+    expect(sent).toHaveLength(PROTOCOL.partialWindow)
+    executor.handleCredit(MALLORY, { task_id: taskId(1), read: 5 })
+    await settled()
+    expect(sent).toHaveLength(PROTOCOL.partialWindow)
+    executor.handleCredit(ALICE, { task_id: taskId(1), read: 5 })
+    await settled()
+    expect(outbox.of('task_partial')).toEqual(partials(0, PROTOCOL.partialWindow + 5))
+    // One that says more than it can have read gets no more than if it had read all.
+    executor.handleCredit(ALICE, { task_id: taskId(1), read: Number.MAX_SAFE_INTEGER })
+    await settled()
+    expect(sent).toHaveLength(all)
+    executor.handleQuery(ALICE, { task_id: taskId(1) })
+    expect(outbox.last('task_state').partials).toBe(all)
+  })
+
+  test('that nobody wants are done at once and not sent', async () => {
+    offer()
+    delegate(1)
+    await runs[0]?.context.partial(1)
+    expect(outbox.of('task_partial')).toEqual([])
+  })
+
+  test('that pile up, or cannot be sent, are refused; those of a task that ended reject', async () => {
+    offer()
+    delegate(1, { partials: true })
+    const { context } = runs[0] as Run
+    await expect(context.partial(() => 1)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(context.partial(new Uint8Array(PROTOCOL.maxControl))).rejects.toMatchObject({
+      code: 'MESSAGE_TOO_LARGE',
+    })
+    const waiting = Array.from({ length: PROTOCOL.partialWindow + LIMITS.maxPartialsWaiting }, () => context.partial(1))
+    await expect(context.partial(1)).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+    executor.handleCancel(ALICE, { task_id: taskId(1) })
+    await expect(waiting.at(-1)).rejects.toMatchObject({ code: 'TASK_CANCELED' })
+    await expect(context.partial(1)).rejects.toMatchObject({ code: 'INVALID_STATE' })
+    expect((await Promise.allSettled(waiting)).filter(({ status }) => status === 'fulfilled')).toHaveLength(
+      PROTOCOL.partialWindow,
+    )
+  })
+})
+
+test('high overtakes low, and low still ends, however many high ones come', async () => {
+  offer({ concurrency: 1 })
+  delegate(1)
+  delegate(2, { priority: 'low' })
+  const order: unknown[] = []
+  for (let i = 0; i < 100 && !order.includes(2); i++) {
+    delegate(100 + i, { priority: 'high', deadline: 600_000 })
+    clock.advance(1_000)
+    const run = runs.at(-1)
+    order.push(run?.input)
+    run?.fulfil(0)
+    await settled()
+  }
+  expect(order.slice(0, 3)).toEqual([1, 100, 101])
+  expect(order.at(-1)).toBe(2)
+})
