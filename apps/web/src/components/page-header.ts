@@ -42,8 +42,12 @@ export class PageHeader extends LitElement {
         overflow-wrap: anywhere;
         font-weight: 600;
       }
+      /* The room between takes a longer sentence, so that the page below stays where it is. */
+      .status {
+        flex: 1 1 4rem;
+      }
       who-i-am {
-        margin-inline-start: auto;
+        flex: 0 1 26rem;
       }
       @media (max-width: 40rem) {
         header {
@@ -77,7 +81,7 @@ export class PageHeader extends LitElement {
           Tsunagi
         </h1>
         ${address === undefined ? nothing : html`<p class="mesh"><span class="aloud">Mesh</span> ${address.mesh}</p>`}
-        <p class="small" role="status" aria-label="Connection">
+        <p class="status small" role="status" aria-label="Connection">
           ${status === undefined ? nothing : html`${stateMark(status.mark)}${status.word}`}
         </p>
         <who-i-am></who-i-am>

@@ -22,6 +22,7 @@ export class WhoIAm extends LitElement {
       }
       label {
         flex: 1 1 5rem;
+        min-width: 0;
       }
       input {
         background: none;
@@ -73,7 +74,7 @@ export class WhoIAm extends LitElement {
 
   #renderHint() {
     return html`<p class="hint small" role="status">
-      Kept. Others see the new name when this tab joins again.
+      Kept, and told to others at the next join.
       <button type="button" class="quiet" @click=${this.#joinAgain}>Join again</button>
     </p>`
   }
