@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/index.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import type { LinkAttempt, LinkTransport } from '../links/link.ts'
+import type { LinkAttempt, LinkKind, LinkTransport } from '../links/link.ts'
 import { OPEN_TYPES } from '../messages.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { sealOpenFrame } from '../wire/open-frame.ts'
@@ -172,11 +172,22 @@ describe('a session goes on', () => {
   })
 })
 
+/** Both have sent message 1 before either comes to the other. */
+async function startAtOnce(...[ofAlice, ofBob]: [LinkKind, LinkKind]): Promise<void> {
+  const { server } = lab
+  const held: Mail[] = []
+  lab.server = (mail) => held.push(mail)
+  alice.manager.sendHandshake(bob.id, ofAlice)
+  bob.manager.sendHandshake(alice.id, ofBob)
+  await lab.settle()
+  lab.server = server
+  for (const mail of held) lab.server(mail)
+  await lab.settle()
+}
+
 describe('where both start at once', () => {
   test('the lower key stays initiator', async () => {
-    alice.manager.sendHandshake(bob.id, 'memory')
-    bob.manager.sendHandshake(alice.id, 'memory')
-    await lab.settle()
+    await startAtOnce('memory', 'memory')
     expect([alice.channels, bob.channels]).toMatchObject([[{ initiator: true }], [{ initiator: false }]])
     expect(alice.refused).toEqual(['HANDSHAKE_IN_PROGRESS'])
     // Giving way is no failure.
@@ -234,9 +245,7 @@ describe('for links of several kinds', () => {
 
   test('and both begin, for different kinds, all that go on are those of the lower key', async () => {
     lab.server = (mail) => mail.type === 'handshake' && lab.deliver(mail)
-    alice.manager.sendHandshake(bob.id, 'webrtc')
-    bob.manager.sendHandshake(alice.id, 'relay')
-    await lab.settle()
+    await startAtOnce('webrtc', 'relay')
     expect([kindsUnderWay(alice, bob), kindsUnderWay(bob, alice)]).toEqual([['webrtc'], ['webrtc']])
     expect(alice.refused).toEqual(['HANDSHAKE_IN_PROGRESS'])
     // Nor does the higher begin another meanwhile.
