@@ -1,6 +1,6 @@
 /** `pnpm bench`: all systems in the same two pages, one after the other in each round; what counts is the median of the rounds. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { launchChromium } from '../browsers.ts'
@@ -23,6 +23,8 @@ const { values: options } = parseArgs({ options: { rounds: { type: 'string', def
 const rounds = Number(options.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1.')
 
+// Whatever else runs on the machine takes more from the system that computes more.
+const [loadBefore = 0] = loadavg()
 const browser = await launchChromium()
 const servers = await startServers()
 const pages = await servePages(path.join(import.meta.dirname, 'pages'))
@@ -66,7 +68,7 @@ try {
   )
   const head = {
     date: new Date().toISOString(),
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length },
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, load_before: rounded(loadBefore) },
     versions: { tsunagi: await ownVersion(), chromium: browser.version(), node: process.version },
     rounds,
     servers: SERVERS_USED,

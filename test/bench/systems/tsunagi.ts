@@ -3,7 +3,7 @@ import type { Peer, PeerId } from '@tsunagi/protocol'
 import { createPeer } from '@tsunagi/protocol/browser'
 import type { End, System } from './system.ts'
 
-/** Bytes not yet acknowledged at which the sender waits for the oldest quarter of them: as fast as any from 512 KiB to 8 MiB. */
+/** Bytes not yet acknowledged at which the sender waits for the oldest quarter of them: from 256 KiB to 8 MiB none was clearly faster. */
 const MOST_WAITING = 1024 * 1024
 
 export const tsunagi: System = {
