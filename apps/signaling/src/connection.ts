@@ -66,6 +66,9 @@ const CLOSE_REASONS: Record<CloseKind, string> = {
   wrongVersion: 'Another version of the protocol.',
 }
 
+/** Bytes for which a dropped message counts as one more: reading them has cost as much. */
+const DROP_SIZE = 4_096
+
 /** Of the lifetime of TURN credentials, after which a peer that stays gets new ones. */
 const TURN_RENEWAL = 0.75
 
@@ -152,15 +155,15 @@ export class Connection {
   #admit(bytes: number, messages = 1): boolean {
     if (this.#state === 'closed') return false
     this.#heardAt = this.#host.clock.now()
-    if (!this.#traffic.has(bytes, messages)) return this.#drop('messageRate')
-    if (this.#seat?.account.traffic.take(bytes, messages) === false) return this.#drop('keyMessageRate')
+    if (!this.#traffic.has(bytes, messages)) return this.#drop('messageRate', bytes)
+    if (this.#seat?.account.traffic.take(bytes, messages) === false) return this.#drop('keyMessageRate', bytes)
     return this.#traffic.take(bytes, messages)
   }
 
-  /** Says that a message was dropped, and closes the socket once there were too many. */
-  #drop(limit: string, publicKey?: Bytes): false {
+  /** Says that a message was dropped, and closes the socket once there were too many: a large one counts as several. */
+  #drop(limit: string, bytes: number, publicKey?: Bytes): false {
     this.#host.metrics.refused(limit)
-    if (this.#drops.take(1)) {
+    if (this.#drops.take(1 + Math.floor(bytes / DROP_SIZE))) {
       this.#answer('RATE_LIMITED', 'A message was dropped: too many of them, or too many bytes.', publicKey)
     } else this.close('rateLimited', this.#host.limits.comeBackAfter)
     return false
@@ -271,7 +274,8 @@ export class Connection {
   #relay(addressee: Bytes, payload: Bytes): void {
     if (this.#seat === undefined) return
     const { mesh, member } = this.#seat
-    if (!this.#pairs.get(mapKey(addressee)).take(payload.length)) this.#drop('pairMessageRate', addressee)
+    const pair = this.#pairs.get(mapKey(addressee))
+    if (!pair.take(payload.length)) this.#drop('pairMessageRate', payload.length, addressee)
     else if (!mesh.relay(member, addressee, payload)) this.#unknown(addressee)
   }
 
@@ -334,7 +338,8 @@ export class Connection {
 
   /** Answers whether it was taken for sending. */
   #sendBytes(message: Uint8Array): boolean {
-    if (this.#state === 'closed') return false
+    // A peer that is about to leave is still in its mesh: ws makes an error of each message to it.
+    if (this.#state === 'closed' || this.#socket.readyState !== this.#socket.OPEN) return false
     if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) {
       this.close('tooSlow')
       return false

@@ -37,10 +37,10 @@ const limitsSchema = v.pipe(
     /** Meshes one key may be in at once, each with a socket of its own: a browser profile has as many tabs. */
     maxMeshesPerKey: between(1, 1_000_000, 16),
     /**
-     * Members named in a welcome, drawn at random, and told of the newcomer. A tab opens 24 links unasked, and the most
-     * still fit, with some ICE servers, in one message of PROTOCOL.maxSignaling.
+     * Members named in a welcome, drawn at random, and told of the newcomer: as many as a tab keeps links, of which it opens
+     * 24 unasked. The most still fit, with some ICE servers, in one message of PROTOCOL.maxSignaling.
      */
-    sampleSize: between(0, 128, 64),
+    sampleSize: between(0, 128, 32),
     /** Members one peer hears of and is told the leaving of: as many as a peer remembers. Older ones make room. */
     maxAcquainted: between(1, 100_000, 1_024),
     /** Members named in one answer to `discover`, drawn at random; an answer counts as so many messages of who asks. */
@@ -69,7 +69,10 @@ const limitsSchema = v.pipe(
     pairByteBurst: between(1 * KiB, 1_024 * MiB, 2 * MiB),
     /** Addressees of one socket for which that is remembered. */
     maxPairs: between(1, 100_000, 64),
-    /** Messages dropped for their rate within a minute before the socket is closed: a slip is forgiven, a flood is not carried. */
+    /**
+     * Messages dropped for their rate within a minute before the socket is closed, each 4 KiB counted as one more: a slip is
+     * forgiven, a flood is not carried.
+     */
     maxDropped: between(0, 1_000_000, 200),
     /** Bytes that may wait for one reader. A welcome and the joins of a full mesh fit; more means that it does not read. */
     sendHighMark: between(PROTOCOL.maxSignaling, 64 * MiB, 1 * MiB),

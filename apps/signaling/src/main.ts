@@ -9,14 +9,21 @@ import { createSignalingServer } from './server.ts'
 import { readSettings } from './settings.ts'
 
 const BUILT_APP = fileURLToPath(new URL('../../web/dist', import.meta.url))
+/** Bytes. */
+const MOST_LOGS_WAITING = 1_048_576
 
 async function start(): Promise<void> {
   const { logLevel, webApp = BUILT_APP, ...settings } = readSettings(process.env)
+  // Not one by one: who reads the logs slowly would stop the server. What does not fit meanwhile is not logged.
+  const logs = pino.destination({ dest: 2, sync: false, maxLength: MOST_LOGS_WAITING })
   // Without a process id and the machine's name, which pino would add.
-  const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }))
+  const log = pino({ level: logLevel, base: null }, logs)
   const server = await createSignalingServer({ ...settings, webApp, log })
   const stop = () => {
-    server.close().then(() => process.exit(0), fail)
+    server.close().then(() => {
+      logs.flushSync()
+      process.exit(0)
+    }, fail)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
