@@ -1,10 +1,10 @@
 /** A Redis of the test's own, which it stops and starts again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ensureProgram } from './debian.ts'
+import { freePort } from './free-port.ts'
 
 export class TestRedis {
   readonly port: number
@@ -47,15 +47,6 @@ export class TestRedis {
   thaw(): void {
     this.#process?.kill('SIGCONT')
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function answers(port: number): Promise<boolean> {
