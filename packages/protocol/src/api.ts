@@ -240,6 +240,97 @@ export interface MapRun<Output = unknown> extends AsyncIterable<Output> {
   cancel(): void
 }
 
+/** A file, a stream, or bytes: whatever is to be moved, however large. A stream is read as it goes and is locked meanwhile. */
+export type TransferSource = Uint8Array | Blob | ReadableStream<Uint8Array>
+
+/** Where received bytes go, in their order; a writer of a WritableStream and a FileSystemWritableFileStream are such. */
+export interface TransferSink {
+  /** More is written when the promise is fulfilled, and more is asked of the sender. */
+  write(bytes: Uint8Array<ArrayBuffer>): unknown
+  /** All was written, and its digest is right. */
+  close(): unknown
+  /** No more will come. */
+  abort(reason?: unknown): unknown
+}
+
+/** `interrupted`: the page that sent it was loaded anew, and resumeTransfer() goes on with it. */
+export type TransferState = 'offered' | 'running' | 'interrupted' | 'completed' | 'failed'
+
+/** A snapshot of one transfer, ours to another peer (`out`) or another peer's to us (`in`). */
+export interface TransferInfo {
+  /** UUIDv4 text, made by its sender. */
+  readonly id: string
+  readonly direction: 'out' | 'in'
+  readonly peer: PeerId
+  /** As its sender calls it: a text to show, never a path. */
+  readonly name: string
+  /** Media type that its sender claims, or ''. */
+  readonly type: string
+  /** Bytes; undefined while only the end of a stream will tell. */
+  readonly size: number | undefined
+  readonly state: TransferState
+  /** Bytes that the receiver has kept. */
+  readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly endedAt: number | undefined
+  readonly error: { readonly code: string; readonly message: string } | undefined
+}
+
+export interface Transfer {
+  readonly id: string
+  readonly info: TransferInfo
+  /**
+   * Fulfils when the receiver has all of it and its digest is right. Rejects with TRANSFER_REJECTED, TRANSFER_CANCELED,
+   * CHUNK_ERROR where one side broke the rules or the source changed, STORAGE_FAILED, LINK_LOST where it was never
+   * answered, and with what ended the session.
+   */
+  readonly done: Promise<void>
+  /** Gives it up on both sides. */
+  cancel(): void
+}
+
+export interface IncomingTransfer extends Transfer {
+  /**
+   * What was received, backed by a file where the browser has a place for it; there until discard(), also after a reload, for
+   * LIMITS.receivedFileLife at most. Rejects as `done` does, and with INVALID_STATE where it went to a sink or was discarded.
+   */
+  blob(): Promise<Blob>
+  /** Removes what was received; cancels what is still coming. */
+  discard(): void
+}
+
+export interface TransferOptions {
+  /** At most PROTOCOL.maxTransferName characters; default that of the File, or ''. */
+  readonly name?: string
+  /** Media type; default that of the Blob, or ''. */
+  readonly type?: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: (transfer: TransferInfo) => void
+}
+
+export interface AcceptOptions {
+  /** Bytes; more than that fail the transfer. Default the size announced, or LIMITS.maxUnannouncedBytes. */
+  readonly maxBytes?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (transfer: TransferInfo) => void
+}
+
+/** Another peer would send something. It is rejected unless a listener accepts it before its promise is settled. */
+export interface TransferOffer {
+  readonly id: string
+  readonly from: PeerId
+  readonly name: string
+  readonly type: string
+  readonly size: number | undefined
+  /**
+   * Without a sink the bytes are kept for blob(), and only then does the transfer go on after a reload of this page.
+   * @throws TsunagiError INVALID_STATE where it was decided already, NOT_SUPPORTED where the host keeps no files
+   */
+  accept(sink?: TransferSink, options?: AcceptOptions): IncomingTransfer
+  reject(): void
+}
+
 /** One message as the inspector shows it. */
 export interface TraceEntry {
   readonly at: number
@@ -301,6 +392,10 @@ export interface PeerEvents {
   /** A peer is no longer there. */
   peerleft: PeerInfo
   task: TaskInfo
+  /** A peer would send a file or a stream. */
+  transfer: TransferOffer
+  /** A transfer changed: a new snapshot. */
+  transferprogress: TransferInfo
   status: PeerStatus
   /** Something went wrong that no call can report: a refused handshake, a listener that threw. */
   error: TsunagiError
@@ -342,6 +437,15 @@ export interface Peer {
    * SESSION_EXPIRED where the session ended, STORAGE_FAILED where a durable message could not be stored.
    */
   send(to: PeerId, data: unknown, options?: SendOptions): Delivery
+  /** Transfers under way, received files that were not discarded, and the latest that ended, newest first. */
+  readonly transfers: readonly (Transfer | IncomingTransfer)[]
+  /**
+   * Offers `source` to a peer and sends it in chunks when that accepts. Goes on after lost links, and after a reload of the
+   * receiver's page. Never throws: `done` rejects with INVALID_ARGUMENT, UNKNOWN_PEER, QUEUE_FULL, PEER_CLOSED, and as said there.
+   */
+  transfer(to: PeerId, source: TransferSource, options?: TransferOptions): Transfer
+  /** Goes on with a transfer of a page before this one, which had the same source. Never throws. */
+  resumeTransfer(id: string, source: TransferSource, options?: TransferOptions): Transfer
   /** Round trip in milliseconds through page code of the other side. Rejects as send() does. */
   ping(to: PeerId): Promise<number>
   /** The returned function removes the listener. A listener that throws is reported as LISTENER_FAILED. */

@@ -39,6 +39,12 @@ export const PROTOCOL = {
   /** Length of a capability name and of its version. */
   maxCapabilityName: 128,
   maxCapabilityVersion: 32,
+  /** Length of a transfer's name, and of its media type (RFC 6838 §4.2), in UTF-16 units. */
+  maxTransferName: 256,
+  maxMediaType: 255,
+  /** Bytes of one chunk of a transfer, and the number that its index stays below. */
+  maxChunk: 1 * MiB,
+  maxChunks: 0xffff_ffff,
   /** PBKDF2-SHA256 rounds over a mesh secret: OWASP's figure; makes guessing a chosen word from the mesh id dear. */
   meshSecretRounds: 600_000,
   /** An executor renews each task every third of this; a caller that heard nothing of one for so long asks. */
@@ -244,6 +250,23 @@ export const LIMITS = {
    * try is one of about 500 peer connections in a tab's life. */
   upgradeFirst: 2_000,
   upgradeMost: 600_000,
+  /** Bytes of a chunk with its head: four records that each fill a frame of the target size, so that no frame goes half empty. */
+  chunkFrameSize: 4 * 60 * KiB,
+  /** Bytes of one transfer that may be on their way, or wait to be kept: both ends hold no more. 20 MB/s over 200 ms. */
+  transferWindow: 4 * MiB,
+  /** Transfers with one peer at once, each way, and with all: what a stranger can make a page hold is the window times this. */
+  maxTransfersPerPeer: 4,
+  maxTransfers: 64,
+  /** Chunks that may be asked for again in one transfer: more is a peer that wastes what others send. */
+  maxChunkResends: 16,
+  /** What a stream that names no size may bring, unless its receiver says otherwise: an endless one fills no disk. */
+  maxUnannouncedBytes: 1_024 * MiB,
+  /** A full queue towards the peer is tried again after this long. */
+  transferRetry: 200,
+  /** Transfers remembered after their end. */
+  maxEndedTransfers: 64,
+  /** A received file that nobody discarded is removed with the first page that is opened after this. */
+  receivedFileLife: 24 * 3_600_000,
   /** The same complaint is told once in this time, and so many different ones: who causes them must not flood the listener. */
   complaintSpacing: 60_000,
   maxComplaints: 64,

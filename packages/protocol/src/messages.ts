@@ -133,6 +133,11 @@ export const SESSION_TYPES = {
   task_renew: 19,
   task_partial: 20,
   task_credit: 21,
+  chunk_init: 32,
+  chunk: 33,
+  chunk_ack: 34,
+  chunk_resend: 35,
+  chunk_complete: 36,
 } as const
 export type SessionType = keyof typeof SESSION_TYPES
 
@@ -158,6 +163,9 @@ export const capabilityDescription = v.strictObject({
 export type CapabilityDescription = v.InferOutput<typeof capabilityDescription>
 
 const capabilities = v.pipe(v.array(capabilityDescription), v.maxLength(PROTOCOL.maxCapabilities))
+
+/** How many chunks of a transfer came before something; the index of the chunk after them. */
+const chunks = v.pipe(count, v.maxValue(PROTOCOL.maxChunks))
 
 export const sessionPayloads = {
   /** Application data: its payload is any CBOR value, or raw bytes where the record says so. */
@@ -227,6 +235,35 @@ export const sessionPayloads = {
   session_close: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
   /** The link is closed on purpose and the session goes on later: `leaving`, the page goes; `idle`, nothing was said for long. */
   session_suspend: v.strictObject({ reason: v.picklist(['leaving', 'idle']) }),
+  /** A transfer is offered, or its sender asks from which chunk to go on. Each link carries one for each transfer (SPEC §9). */
+  chunk_init: v.strictObject({
+    transfer_id: uuid,
+    name: text(PROTOCOL.maxTransferName),
+    media_type: text(PROTOCOL.maxMediaType),
+    /** Absent where only the end of the source will tell. */
+    size: v.optional(count),
+    /** Bytes of every chunk but the last, which may have fewer. */
+    chunk_size: v.pipe(count, v.minValue(1), v.maxValue(PROTOCOL.maxChunk)),
+    /** The first chunk that the sender can still send. */
+    from: chunks,
+  }),
+  /** Raw bytes always: see bulk/chunk.ts. */
+  chunk: v.custom<Bytes>((value) => value instanceof Uint8Array),
+  /** All chunks below `next` are kept, and `window` more may be sent. */
+  chunk_ack: v.strictObject({ transfer_id: uuid, next: chunks, window: chunks }),
+  /** As chunk_ack; and what was sent from `next` on, if anything, did not come. `digest`: of all chunks below. */
+  chunk_resend: v.strictObject({ transfer_id: uuid, next: chunks, window: chunks, digest }),
+  chunk_complete: v.variant('state', [
+    /** From the sender: that was all. From the receiver: all of it is kept, and the digest is right. */
+    v.strictObject({ transfer_id: uuid, state: v.literal('completed'), chunks, size: count, digest }),
+    /** From either side: it is given up. */
+    v.strictObject({
+      transfer_id: uuid,
+      state: v.literal('failed'),
+      code: v.picklist(ERROR_CODES),
+      message: text(256),
+    }),
+  ]),
 } satisfies Record<SessionType, v.GenericSchema>
 export type SessionPayload<T extends SessionType> = v.InferOutput<(typeof sessionPayloads)[T]>
 

@@ -17,7 +17,12 @@ import type {
   Task,
   TaskHandler,
   TaskInfo,
+  Transfer,
+  TransferOptions,
+  TransferSource,
 } from './api.ts'
+import type { TransferHost } from './bulk/ports.ts'
+import { failedTransfer, Transfers } from './bulk/transfers.ts'
 import { TsunagiError, toTsunagiError } from './errors.ts'
 import type { Channel } from './handshake/channel.ts'
 import { HandshakeManager } from './handshake/handshake-manager.ts'
@@ -67,6 +72,8 @@ export interface PeerServiceOptions {
   readonly store: SessionStore | undefined
   /** Undefined where the host keeps nothing: tasks and contacts then last as long as the page. */
   readonly taskStore: TaskStore | undefined
+  /** Undefined where the host keeps no files: then bytes alone are sent, and what is received goes to sinks. */
+  readonly transfers?: TransferHost | undefined
   /** Called once when the peer has closed: gives back what was taken for it. Must not throw. */
   readonly onClosed: () => void
 }
@@ -98,6 +105,7 @@ export class PeerService implements Peer {
   readonly #past = new PastTasks()
   readonly #caller: TaskCaller
   readonly #executor: TaskExecutor
+  readonly #transfers: Transfers
   /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
   #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
   #offered: readonly CapabilityDescription[] = []
@@ -221,6 +229,15 @@ export class PeerService implements Peer {
       sendResult: (peer, payload) => this.#sendResult(peer, payload),
       onChange: (task) => this.#incomingChanged(task),
     })
+    this.#transfers = new Transfers({
+      clock,
+      crypto,
+      host: options.transfers,
+      send: (peer, type, payload) => this.#sendTo(() => this.#findKept(peer), type, payload),
+      onOffer: (offer) => this.#events.settle('transfer', offer),
+      onChange: (transfer) => this.#events.emit('transferprogress', transfer),
+      onError: (error) => this.report(error),
+    })
   }
 
   get status(): PeerStatus {
@@ -242,10 +259,18 @@ export class PeerService implements Peer {
     return [...this.#caller.tasks, ...this.#executor.tasks].sort((a, b) => b.createdAt - a.createdAt)
   }
 
+  get transfers(): Peer['transfers'] {
+    return this.#transfers.transfers
+  }
+
   /** Call once. */
   async start(): Promise<void> {
-    const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce()])
+    const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce(), this.#transfers.load()])
     for (const known of pinned) this.#pinned.set(known.peer, known)
+    for (const { info } of this.#transfers.transfers) {
+      if (this.#sessions.find(info.peer) !== undefined) continue
+      this.#transfers.peerLost(info.peer, new TsunagiError('SESSION_EXPIRED', 'The session it was a part of is over.'))
+    }
     await this.#restoreTasks()
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
@@ -334,6 +359,23 @@ export class PeerService implements Peer {
     }
   }
 
+  transfer(to: PeerId, source: TransferSource, options: TransferOptions = {}): Transfer {
+    try {
+      return this.#transfers.offer(this.#find(to).id, source, options)
+    } catch (cause) {
+      return failedTransfer(to, this.#clock.now(), publicError(cause))
+    }
+  }
+
+  resumeTransfer(id: string, source: TransferSource, options: TransferOptions = {}): Transfer {
+    try {
+      if (this.#closing !== undefined) throw closed()
+      return this.#transfers.resume(id, source, options)
+    } catch (cause) {
+      return failedTransfer('', this.#clock.now(), publicError(cause))
+    }
+  }
+
   async ping(to: PeerId): Promise<number> {
     return this.#find(to).ping()
   }
@@ -358,6 +400,7 @@ export class PeerService implements Peer {
     this.#handshakes.close()
     this.#caller.close()
     this.#executor.close()
+    this.#transfers.close(error)
     await this.#sessions.close(error)
     this.#signaling.close()
     this.#remotes.clear()
@@ -387,7 +430,11 @@ export class PeerService implements Peer {
   }
 
   async #send<T extends SessionType>(to: PeerId, type: T, payload: SessionPayload<T>): Promise<void> {
-    const remote = this.#find(to)
+    return this.#sendTo(() => this.#find(to), type, payload)
+  }
+
+  async #sendTo<T extends SessionType>(find: () => RemotePeer, type: T, payload: SessionPayload<T>): Promise<void> {
+    const remote = find()
     this.#connector.wanted(remote)
     try {
       await remote.session.send(type, payload)
@@ -479,6 +526,7 @@ export class PeerService implements Peer {
   #established(channel: Channel): LinkEvents {
     const remote = this.#remoteOf(channel.peer)
     const events = remote.attach(channel)
+    this.#transfers.linked(remote.id)
     this.#connector.established(remote, channel.link.kind)
     this.#caller.peerBack(remote.id)
     this.#executor.peerBack(remote.id)
@@ -535,6 +583,7 @@ export class PeerService implements Peer {
         this.#caller.peerLost(remote.id)
         // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
         if (this.#taskStore === undefined) this.#executor.peerLost(remote.id)
+        this.#transfers.givenUp(remote.id)
       },
       heartbeat: () => ({ load: this.#executor.load, queue_depth: this.#executor.queueDepth, last_sequence: 0 }),
       status: () => ({
@@ -557,6 +606,7 @@ export class PeerService implements Peer {
       onOver: (remote, error) => {
         this.#caller.peerLost(remote.id)
         this.#executor.peerLost(remote.id)
+        this.#transfers.peerLost(remote.id, error)
         if (this.#closing !== undefined) return
         if (remote.isMember && error.code !== 'PEER_CLOSED') this.#connector.lost(remote)
         this.#checkPresence(remote)
@@ -635,6 +685,9 @@ export class PeerService implements Peer {
         return
       case 'task_result':
         void this.#caller.handleResult(remote.id, message.payload)
+        return
+      default:
+        this.#transfers.handle(remote.id, message)
     }
   }
 

@@ -6,6 +6,7 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { PeerService } from '../peer.ts'
 import { checkPeerOptions } from '../peers/options.ts'
 import { deriveMesh } from '../signaling/messages.ts'
+import { createTransferHost } from './bulk.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
@@ -57,6 +58,8 @@ async function startPeer(
   const store = keeps && createSessionStore(keeps, slot.number, (error) => report(error))
   const taskStore = keeps && createTaskStore(keeps, slot.number, (error) => report(error))
 
+  const transfers = await createTransferHost(keeps, slot.number, (error) => report(error))
+
   const clock = createWorkerClock()
   const awake = new AbortController()
   const peer = new PeerService({
@@ -72,8 +75,10 @@ async function startPeer(
     transport: createWebRtcTransport(),
     store,
     taskStore,
+    transfers,
     onClosed() {
       awake.abort()
+      transfers.close()
       clock.close()
       database?.close()
       slot.release()

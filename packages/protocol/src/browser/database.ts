@@ -28,6 +28,8 @@ interface Schema extends DBSchema {
   tasks: { key: IDBValidKey[]; value: unknown }
   taskValues: { key: IDBValidKey[]; value: unknown }
   contacts: { key: IDBValidKey[]; value: unknown }
+  /** Transfers that a reload interrupts, and received files: by slot, direction, peer and id. */
+  transfers: { key: IDBValidKey[]; value: unknown }
 }
 export type Database = IDBPDatabase<Schema>
 export type SessionObjectStore = IDBPObjectStore<Schema, SessionStoreName[], SessionStoreName, 'readwrite'>
@@ -63,6 +65,9 @@ const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
     for (const name of ['tasks', 'taskValues', 'contacts'] as const) {
       database.createObjectStore(name, { keyPath: [...TASK_KEYS[name]] })
     }
+  },
+  (database) => {
+    database.createObjectStore('transfers', { keyPath: ['slot', 'direction', 'peer', 'id'] })
   },
 ]
 

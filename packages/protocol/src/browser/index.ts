@@ -1,3 +1,4 @@
+export { createTransferHost } from './bulk.ts'
 export { createPeer } from './create-peer.ts'
 /** The parts createPeer() puts together, for a host that puts them together otherwise. */
 export { type Database, openDatabase } from './database.ts'

@@ -35,6 +35,8 @@ const EVENTS: Record<keyof PeerEvents, true> = {
   peer: true,
   peerleft: true,
   task: true,
+  transfer: true,
+  transferprogress: true,
   status: true,
   error: true,
   trace: true,

@@ -89,9 +89,14 @@ const LANE_OF: Partial<Record<SessionType, Lane>> = {
   task_state: 'high',
   task_credit: 'high',
   task_renew: 'high',
+  chunk_ack: 'high',
+  chunk_resend: 'high',
   error: 'high',
   heartbeat: 'low',
   status_report: 'low',
+  chunk_init: 'low',
+  chunk: 'low',
+  chunk_complete: 'low',
 }
 
 /** Sent once and never again: a late one says nothing. */
@@ -102,7 +107,10 @@ const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message, SESSION_TYP
 type DurableType = 'message' | 'task_result'
 
 /** Types whose payload may be as large as a message; the others keep to PROTOCOL.maxControl. */
-const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result'])
+const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result', 'chunk'])
+
+/** Types that may travel as raw bytes. */
+const RAW: ReadonlySet<SessionType> = new Set(['message', 'chunk'])
 
 /** The last message on a link, outside the order of the others. */
 const GOODBYES: ReadonlySet<number> = new Set([SESSION_TYPES.session_close, SESSION_TYPES.session_suspend])
@@ -447,8 +455,8 @@ export class Session {
     payload: SessionPayload<T>,
   ): { readonly raw: boolean; readonly bytes: Bytes } {
     if (isOver(this.#state)) throw new TsunagiError('INVALID_STATE', 'The session with that peer is over.')
-    const raw = type === 'message' && payload instanceof Uint8Array
-    const bytes: Bytes = raw ? new Uint8Array(payload) : encodeCbor(payload)
+    const raw = RAW.has(type) && payload instanceof Uint8Array
+    const bytes = raw ? rawBytes(type, payload) : encodeCbor(payload)
     const most = LARGE.has(type) ? PROTOCOL.maxMessage : PROTOCOL.maxControl
     if (bytes.length <= most) return { raw, bytes }
     throw new TsunagiError('MESSAGE_TOO_LARGE', `The message has ${bytes.length} bytes; at most ${most} go in one.`)
@@ -772,10 +780,17 @@ function wentElsewhere(): TsunagiError {
   return new TsunagiError('SESSION_NOT_FOUND', 'The peer goes on from another place than the session had reached.')
 }
 
+/** A message is taken as it is now; a chunk was made to be sent, and nobody writes to it any more. */
+function rawBytes(type: SessionType, payload: Uint8Array): Bytes {
+  return type === 'chunk' ? (payload as Bytes) : new Uint8Array(payload)
+}
+
 /** @throws TsunagiError INVALID_FORMAT, MISSING_FIELDS, MESSAGE_TOO_LARGE */
 export function readMessage(type: SessionType | undefined, raw: boolean, bytes: Bytes): SessionMessage {
   if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'The peer sent a message of a type unknown here.')
   if (raw) {
+    // A chunk is not kept for long, and its bytes are its own where it came in several records.
+    if (type === 'chunk') return { type, payload: bytes }
     if (type !== 'message') throw new TsunagiError('INVALID_FORMAT', `The peer sent a ${type} as raw bytes.`)
     // A copy where it is a part: a listener that keeps a small message would keep its whole frame alive.
     return { type, payload: bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes) }
@@ -783,5 +798,6 @@ export function readMessage(type: SessionType | undefined, raw: boolean, bytes: 
   if (!LARGE.has(type) && bytes.length > PROTOCOL.maxControl) {
     throw new TsunagiError('MESSAGE_TOO_LARGE', `The peer sent a ${type} of ${bytes.length} bytes.`)
   }
+  if (type === 'chunk') throw new TsunagiError('INVALID_FORMAT', 'The peer sent a chunk that is no raw bytes.')
   return { type, payload: decodeAs(sessionPayloads[type], bytes, type) } as SessionMessage
 }
