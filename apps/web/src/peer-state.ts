@@ -21,16 +21,16 @@ export function healthOf(peer: PeerInfo): Shown {
 }
 
 /** What the frames to a peer pass on their way, as people would say it. */
-const LINK: Readonly<Record<string, string>> = {
-  webrtc: 'direct',
+const ROUTE: Readonly<Record<NonNullable<PeerInfo['route']>, string>> = {
   direct: 'direct',
   turn: 'through a TURN server',
   relay: 'through the server',
 }
 
+/** The way of a new link is not known at once. */
 export function linkWord(peer: PeerInfo): string {
   if (peer.link === undefined) return 'none'
-  return LINK[peer.link] ?? peer.link
+  return peer.route === undefined ? 'WebRTC' : ROUTE[peer.route]
 }
 
 export function sessionWord(peer: PeerInfo): string {

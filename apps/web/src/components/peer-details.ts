@@ -1,7 +1,7 @@
 import type { Peer, PeerInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { count, dayAndTime, size, span, timeOfDay } from '../format.ts'
-import { sessionWord } from '../peer-state.ts'
+import { linkWord, sessionWord } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import './copy-button.ts'
@@ -58,9 +58,11 @@ export class PeerDetails extends LitElement {
               ? 'none yet'
               : html`<code>${session.id}</code>, ${sessionWord(info)}${
                   session.since === undefined ? nothing : ` since ${timeOfDay(session.since)}`
-                }`,
+                }, begun ${dayAndTime(session.createdAt)}`,
             true,
           )}
+          ${item('Link', linkWord(info))}
+          ${item('Numbered', session === undefined ? '–' : `${session.sent} sent, ${session.received} received`)}
           ${item('Sent', `${count(told.messagesSent, 'message')}, ${size(told.bytesSent)}`)}
           ${item('Received', `${count(told.messagesReceived, 'message')}, ${size(told.bytesReceived)}`)}
           ${item('Acknowledged', count(told.delivered, 'message'))}

@@ -64,7 +64,7 @@ export class PeerList extends LitElement {
         color: var(--ink-soft);
         font-weight: 400;
       }
-      .name code:first-child {
+      .name code.unnamed {
         margin-inline-start: 0;
         color: var(--ink);
       }
@@ -160,7 +160,7 @@ export class PeerList extends LitElement {
           <div class="name">
             <peer-identicon .peer=${info.id}></peer-identicon>
             <button type="button" class="quiet" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
-              ${info.name} <code>${fingerprintOf(info.id)}</code>
+              ${info.name}<code class=${info.name === '' ? 'unnamed' : ''}>${fingerprintOf(info.id)}</code>
             </button>
           </div>
         </td>
