@@ -12,6 +12,8 @@ const DAMAGED =
   'Some of the tasks that this browser kept were damaged and have been removed: what became of them is lost.'
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+/** Milliseconds since 1970, of whatever clock the peer has. */
+const time = v.pipe(v.number(), v.minValue(0))
 const uuid = v.pipe(v.string(), v.uuid())
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most))
 const taskRecord = v.object({
@@ -25,9 +27,9 @@ const taskRecord = v.object({
     priority: v.picklist(PRIORITIES),
     progress: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
     note: v.string(),
-    createdAt: count,
-    endedAt: v.optional(count),
-    deadlineAt: count,
+    createdAt: time,
+    endedAt: v.optional(time),
+    deadlineAt: time,
     tries: count,
     error: v.optional(v.object({ code: v.string(), message: v.string() })),
   }),

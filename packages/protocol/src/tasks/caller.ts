@@ -371,7 +371,7 @@ export class TaskCaller {
       task_id: id,
       capability: task.info.capability,
       input: task.input?.value,
-      deadline: Math.max(1, task.info.deadlineAt - clock.now()),
+      deadline: Math.max(1, Math.ceil(task.info.deadlineAt - clock.now())),
       priority: task.info.priority,
       ...(task.wantsPartials && { partials: true as const }),
     }

@@ -500,7 +500,7 @@ export class TaskExecutor {
 
   #reject(caller: PeerId, task_id: Bytes, reason: TaskRejectReason, message: string, retryAfter?: number): void {
     // A place comes free each time one of the running tasks ends.
-    const wait = retryAfter ?? Math.ceil(this.#meanDuration / this.#options.capabilities.places)
+    const wait = Math.ceil(retryAfter ?? this.#meanDuration / this.#options.capabilities.places)
     this.#tell(caller, 'task_reject', {
       task_id,
       reason,

@@ -38,7 +38,7 @@ export function nextTry(
     if (rules.retries === 0) return undefined
     // Many callers are told the same moment; and one that says "at once" again and again is believed less each time.
     const wait = Math.max(retryAfter, LIMITS.fullWaitLeast * 2 ** Math.min(task.full, 10))
-    return { after: Math.min(wait * (1 + random / 2), LIMITS.fullWaitMost), samePeer: 'last' }
+    return { after: Math.ceil(Math.min(wait * (1 + random / 2), LIMITS.fullWaitMost)), samePeer: 'last' }
   }
   if (task.tries > rules.retries) return undefined
   if (end === 'refused') return rules.to === undefined || rules.failover ? { after: 0, samePeer: 'never' } : undefined
