@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
@@ -43,11 +43,18 @@ export function ensureChromium(): string {
 
 /** @throws Error where there is no Chromium: `pnpm --filter @tsunagi/test browser` installs it */
 export async function launchChromium(moreFlags: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: foundChromium(), args: [...FLAGS, ...moreFlags] })
+}
+
+/** As launchChromium(), with a profile that is kept in `folder`: other contexts keep all they store in memory. */
+export async function launchProfile(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { executablePath: foundChromium(), args: FLAGS })
+}
+
+function foundChromium(): string {
   const executablePath = findChromium()
-  if (!executablePath) {
-    throw new Error('There is no Chromium on the PATH: run `npx --yes pnpm --filter @tsunagi/test browser`.')
-  }
-  return chromium.launch({ executablePath, args: [...FLAGS, ...moreFlags] })
+  if (executablePath) return executablePath
+  throw new Error('There is no Chromium on the PATH: run `npx --yes pnpm --filter @tsunagi/test browser`.')
 }
 
 function installFromDebian(): void {
