@@ -1,4 +1,4 @@
-/** What a peer keeps of tasks and contacts over pages, in IndexedDB (SPEC §8.6): the port TaskStore for one identity slot. */
+/** What a peer keeps of tasks and contacts over pages, in IndexedDB (SPEC §8.4): the port TaskStore for one identity slot. */
 import * as v from 'valibot'
 import type { PeerId, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'

@@ -1,5 +1,5 @@
 /**
- * What outlives a page of tasks and contacts (SPEC §8.6): ours under way and ended, those of others that were accepted. A
+ * What outlives a page of tasks and contacts (SPEC §8.4): ours under way and ended, those of others that were accepted. A
  * host without storage gives none, and then tasks last as long as the page.
  */
 import type { PeerId, TaskInfo } from '../api.ts'
