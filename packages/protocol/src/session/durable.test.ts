@@ -512,13 +512,16 @@ describe('the end of a session', () => {
   })
 
   test('takes nothing more of it, though it has arrived', async () => {
-    pair.b.hasRoom = false
+    const go = holdUp(storeOf(pair.b), 'take')
+    const first = pair.a.sendDurable('being stored')
+    await pair.quiet()
     pair.a.sendDurable('late')
     await pair.quiet()
     await pair.b.session.close(goodbye)
-    pair.b.hasRoom = true
+    go()
     await pair.quiet()
-    expect([pair.b.taken, (await storeOf(pair.b).load()).sessions]).toEqual([[], []])
+    const { sessions, inbox } = await storeOf(pair.b).load()
+    expect([pair.b.takenTexts, sessions, inbox.map(({ id }) => id)]).toEqual([['being stored'], [], [first.id]])
   })
 
   test('comes with a page that has lost its storage: the other’s waiting messages reject with SESSION_NOT_FOUND', async () => {

@@ -2,10 +2,11 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/webcrypto.ts'
 import type { Channel } from '../handshake/channel.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
+import { type ResumptionPoint, SESSION_TYPES } from '../messages.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
 import { encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidV4 } from '../wire/uuid.ts'
-import { FRAME_OVERHEAD, HEADER_LENGTH, nonceOf, RECORD_HEAD } from './frame.ts'
+import { FRAME_OVERHEAD, HEADER_LENGTH, nonceOf, RECORD_HEAD, type Record } from './frame.ts'
 import { type FrameChanges, FrameWriter, record, typed } from './hostile/frame-writer.fixture.ts'
 import {
   linkThatAddsAlteredFrames,
@@ -23,7 +24,9 @@ import {
   thiefThatDoesNotSign,
   thiefWithAKeyOfItsOwn,
 } from './hostile/thief-of-traffic-keys.fixture.ts'
-import { losing, passing, SessionPair } from './session-pair.fixture.ts'
+import { durablePayload } from './inbox.ts'
+import { MemoryStore } from './memory-store.fixture.ts'
+import { type DurableSending, losing, passing, type Sending, SessionPair } from './session-pair.fixture.ts'
 
 // Megabytes are signed and encrypted here, which takes a busy machine its time.
 vi.setConfig({ testTimeout: 30_000 })
@@ -394,7 +397,7 @@ describe('a proven peer that breaks the rules', () => {
     victim().send('message', 1)
     await send({ ack: 2 })
     const connection = await siege.pair.connect()
-    connection.b.link.start(victim().session.attach(goingOnFrom(connection.b, 1)))
+    connection.b.link.start(victim().session.attach(lying(connection.b, { expected: 1 })))
     connection.a.link.start({ frame: () => undefined, drain: () => undefined, close: () => undefined })
     await new FrameWriter(connection.a, siege.pair.a.key, 0).send({ ack: 1 })
     await siege.pair.quiet()
@@ -406,10 +409,41 @@ describe('a proven peer that breaks the rules', () => {
     siege.pair.net.cut()
     await siege.pair.quiet()
     const connection = await siege.pair.connect()
-    connection.b.link.start(victim().session.attach(goingOnFrom(connection.b, 1_000)))
+    connection.b.link.start(victim().session.attach(lying(connection.b, { expected: 1_000 })))
     await siege.pair.quiet()
     expect(sending.outcome).toBe('SESSION_NOT_FOUND')
     expect(victim().states.at(-1)).toEqual({ state: 'closed', code: 'SESSION_NOT_FOUND' })
+  })
+
+  test.each<[string, FrameChanges, string]>([
+    ['without a number', { records: [record('x', { durable: true })] }, 'INVALID_FORMAT'],
+    ['of a type that cannot be', { records: [kept(1, { type: SESSION_TYPES.ping })] }, 'INVALID_FORMAT'],
+    ['whose number leaves a gap', { records: [kept(2)] }, 'SEQUENCE_ERROR'],
+    ['whose number is beyond all counting', { records: [kept(Number.MAX_SAFE_INTEGER)] }, 'SEQUENCE_ERROR'],
+  ])('and sends a durable message %s loses its session', async (_, frame, code) => {
+    await send(frame)
+    expect(victim().states.at(-1)).toEqual({ state: 'closed', code })
+    expect(victim().taken).toEqual([])
+    await siege.pair.pass(LIMITS.closeGrace)
+    expect(siege.pair.net.openEnds).toBe(0)
+  })
+
+  test('and sends durable messages again has them acknowledged and not taken again', async () => {
+    await send({ records: [kept(1), kept(2)] }, { first: 3, records: [kept(1), kept(2), kept(3)] })
+    expect(victim().taken.map(({ number }) => number)).toEqual([1, 2, 3])
+    expect(victim().session.resumption?.at).toMatchObject({ expected: 6, durable: 4 })
+  })
+
+  test('and sends on although there is no room loses its session before it has used up the memory', async () => {
+    victim().hasRoom = false
+    const size = 250_000
+    const most = (PROTOCOL.maxMessage + 2 * LIMITS.receiveWindow) / size
+    let sent = 0
+    for (; sent <= most + 1 && victim().session.state === 'established'; sent++) {
+      await send({ first: sent + 1, records: [kept(sent + 1, {}, size)] })
+    }
+    expect(victim().states.at(-1)).toEqual({ state: 'closed', code: 'CREDIT_EXCEEDED' })
+    expect(sent).toBeGreaterThan(most - 2)
   })
 
   test('is heard no more after its goodbye', async () => {
@@ -425,8 +459,84 @@ describe('a proven peer that breaks the rules', () => {
   })
 })
 
-/** As if the other side had said in the handshake that it expects `expected` next. */
-function goingOnFrom(channel: Channel, expected: number): Channel {
+describe('a peer that lies about where it goes on', () => {
+  const MOST = Number.MAX_SAFE_INTEGER
+  let durable: DurableSending
+  let volatile: Sending
+
+  /** `b`, with messages that wait, meets it after one of the two pages was loaded anew. */
+  async function meets(lie: Partial<ResumptionPoint>, reloaded: 'a' | 'b'): Promise<void> {
+    pair = await SessionPair.open(crypto, { stores: { a: new MemoryStore(), b: new MemoryStore() } })
+    for (const end of [pair.a, pair.b]) {
+      end.sendDurable('arrives')
+      end.send('message', 'arrives')
+    }
+    await pair.quiet()
+    pair.wire = losing()
+    if (reloaded === 'b') await pair.reload('b')
+    durable = pair.b.sendDurable('waits')
+    volatile = pair.b.send('message', 'waits')
+    await pair.quiet()
+    if (reloaded === 'a') await pair.reload('a')
+    pair.net.cut()
+    pair.wire = passing
+    await pair.quiet()
+    const connection = await pair.connect()
+    pair.b.attach(lying(connection.b, lie))
+    const silent = { frame: () => undefined, drain: () => undefined, close: () => undefined }
+    connection.a.link.start(silent)
+    const liar = new FrameWriter(connection.a, pair.a.key, 0)
+    const { expected = 1, next = 1 } = lie
+    await pair.quiet()
+    // Its link may be closed already.
+    await liar.send({ ack: expected, first: next, records: [kept(2)] }).catch(() => undefined)
+    await pair.quiet()
+    pair.net.cut()
+    await pair.quiet()
+  }
+
+  test.each<[string, Partial<ResumptionPoint>, 'a' | 'b']>([
+    ['took durable messages that were never sent', { durable: MOST }, 'a'],
+    ['took durable messages that were never sent', { durable: MOST, expected: 10 }, 'b'],
+    ['expects what was never sent', { expected: 10, next: 10 }, 'b'],
+    ['expects a number beyond all counting', { expected: MOST, next: 10 }, 'b'],
+    ['goes on with a number beyond all counting', { next: MOST, expected: 10 }, 'b'],
+    ['goes on with a number beyond all counting', { next: MOST }, 'a'],
+    ['goes on with what it has sent before', { next: 1 }, 'a'],
+    ['took less than it had acknowledged', { durable: 1 }, 'a'],
+    ['took less than it had acknowledged', { durable: 1, expected: 1, next: 1 }, 'b'],
+  ])('and says that it %s, harms nobody but itself', async (_, lie, reloaded) => {
+    await meets({ ...lie }, reloaded)
+    // Its next page is honest, and the two go on as well as they can, with this session or another.
+    await pair.reload('a', new MemoryStore())
+    pair.wire = passing
+    await pair.replaceLink()
+    const sendings = [pair.a.sendDurable('after'), pair.b.sendDurable('after')]
+    await pair.quiet()
+    expect(sendings.map(({ outcome }) => outcome)).toEqual(['delivered', 'delivered'])
+    expect([durable, volatile].map(({ outcome }) => outcome)).not.toContain(undefined)
+    expect([pair.a.session.state, pair.b.session.state]).toEqual(['established', 'established'])
+    expect([pair.a.session.info.waiting, pair.b.session.info.waiting, pair.clock.pending]).toEqual([0, 0, 0])
+  })
+
+  test('so high that later messages would count as taken, loses the session', async () => {
+    await meets({ durable: 4 }, 'a')
+    expect(durable.outcome).toBe('SESSION_NOT_FOUND')
+    expect(pair.b.states.find(({ state }) => state === 'closed')?.code).toBe('SESSION_NOT_FOUND')
+  })
+})
+
+/** One of the durable messages of a peer, which are told apart by their number. */
+function kept(number: number, changes: Partial<Record> = {}, size = 1): Record {
+  return record(durablePayload(number, uuidV4(new Uint8Array(16).fill(number)), new Uint8Array(size)), {
+    durable: true,
+    ...changes,
+  })
+}
+
+/** As if the other side had said in the handshake what it did not. */
+function lying(channel: Channel, lie: Partial<ResumptionPoint>): Channel {
   const point = { next: 1, expected: 1, durable: 1 }
-  return { ...channel, resumed: { ours: channel.resumed?.ours ?? point, theirs: { ...point, expected } } }
+  const { ours, theirs } = channel.resumed ?? { ours: point, theirs: point }
+  return { ...channel, resumed: { ours, theirs: { ...theirs, ...lie } } }
 }

@@ -111,3 +111,13 @@ test.each([
 ])('a place given up has no message, so %s is refused', (_, wrong) => {
   expect(() => incoming.take(1, [wrong])).toThrow(expect.objectContaining({ code: 'INVALID_FORMAT' }))
 })
+
+test('where numbers begin anew, nothing that had come in part or early is of use any more', () => {
+  incoming.take(1, [record(Uint8Array.of(1), { more: true })])
+  incoming.take(4, [numbered(4)])
+  incoming.restart(9)
+  expect([incoming.expected, incoming.hasGap]).toEqual([9, false])
+  incoming.take(4, [numbered(4)])
+  incoming.take(9, [numbered(9)])
+  expect(messages.map(({ payload, sequence }) => [...payload, sequence])).toEqual([[9, 9]])
+})

@@ -1,6 +1,7 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { RECORD_HEAD } from './frame.ts'
 import { type Batch, type Lane, Outgoing } from './outgoing.ts'
 
 let outgoing: Outgoing
@@ -13,13 +14,26 @@ beforeEach(() => {
 
 /** A message that is told apart by the first byte of its payload. */
 function add(number: number, size = 1, lane: Lane = 'normal', ephemeral = false): void {
+  put(number, size, lane, { ephemeral })
+}
+
+function addDurable(number: number, durable: number, size = 1): void {
+  put(number, size, 'normal', { durable })
+}
+
+function put(
+  number: number,
+  size: number,
+  lane: Lane,
+  { ephemeral = false, durable }: { readonly ephemeral?: boolean; readonly durable?: number },
+): void {
   outgoing.add({
     type: 1,
     raw: true,
     payload: new Uint8Array(size).fill(number),
     lane,
     ephemeral,
-    durable: undefined,
+    durable,
     settle: (error) => settled.push(`${number} ${error?.code ?? 'delivered'}`),
   })
 }
@@ -126,4 +140,111 @@ test('at the end everything is settled once, whether it has left or not, and not
   outgoing.failAll(new TsunagiError('PEER_CLOSED', 'This page is closing.'))
   expect(settled.sort()).toEqual(['1 PEER_CLOSED', '2 PEER_CLOSED', '3 PEER_CLOSED'])
   expect([outgoing.waiting, outgoing.hasWork, outgoing.take()]).toEqual([0, false, undefined])
+})
+
+const tooLong = new TsunagiError('LINK_LOST', 'No link came about in time.')
+
+describe('where nothing but durable messages is waited for', () => {
+  test('the others are given up, those sent leave their places empty, and durable ones go on', () => {
+    add(1)
+    addDurable(2, 1)
+    add(3)
+    taken()
+    add(4)
+    addDurable(5, 2)
+    outgoing.dropVolatile(tooLong)
+    expect(settled).toEqual(['1 LINK_LOST', '3 LINK_LOST', '4 LINK_LOST'])
+    outgoing.sendAgain()
+    expect(outgoing.take()?.records.map(({ type, payload }) => [type, payload[0]])).toEqual([
+      [0, undefined],
+      [1, 2],
+      [0, undefined],
+      [1, 5],
+    ])
+    expect(outgoing.acknowledge(5, LIMITS.receiveWindow)).toBe(2)
+    expect(settled.slice(3)).toEqual(['2 delivered', '5 delivered'])
+  })
+
+  test('a message of which a part has left is broken off, so that the next of its lane can be told from it', () => {
+    outgoing.acknowledge(1, piece)
+    add(1, 3 * piece)
+    addDurable(2, 1)
+    expect(outgoing.take()?.records.map(({ more }) => more)).toEqual([true])
+    outgoing.dropVolatile(tooLong)
+    expect(settled).toEqual(['1 LINK_LOST'])
+    outgoing.acknowledge(2, LIMITS.receiveWindow)
+    const batch = outgoing.take()
+    expect([batch?.first, batch?.records.map(({ type, more }) => [type, more])]).toEqual([
+      2,
+      [
+        [0, false],
+        [1, false],
+      ],
+    ])
+    expect(outgoing.acknowledge(4, LIMITS.receiveWindow)).toBe(1)
+    expect([outgoing.waiting, outgoing.hasWork]).toEqual([0, false])
+  })
+
+  test('durable ones do not count as full, since the outbox bounds them', () => {
+    for (let i = 0; i < LIMITS.maxQueuedMessages; i++) add(1, 0)
+    expect(() => add(1, 0)).toThrow(TsunagiError)
+    addDurable(2, 1)
+    expect(outgoing.waiting).toBe(LIMITS.maxQueuedMessages + 1)
+  })
+})
+
+describe('where a page was loaded anew', () => {
+  test('numbers go on from where the handshake says, durable messages go again before what waited, in their order', () => {
+    addDurable(1, 7)
+    add(2)
+    addDurable(3, 8)
+    taken()
+    add(4)
+    addDurable(5, 9)
+    expect(outgoing.restart(50, 7)).toBe(0)
+    expect(settled).toEqual(['2 LINK_LOST'])
+    expect(taken()).toEqual([
+      [50, 1],
+      [51, 3],
+      [52, 4],
+      [53, 5],
+    ])
+    expect(outgoing.acknowledge(54, LIMITS.receiveWindow)).toBe(4)
+    expect(outgoing.waiting).toBe(0)
+  })
+
+  test('durable messages below the number that is expected have been delivered, whether they were sent or not', () => {
+    for (const number of [1, 2, 3]) addDurable(number, number)
+    outgoing.acknowledge(1, RECORD_HEAD + 1)
+    outgoing.take()
+    expect(outgoing.restart(1, 3)).toBe(2)
+    expect(settled).toEqual(['1 delivered', '2 delivered'])
+    expect(taken()).toEqual([[1, 3]])
+  })
+
+  test('a message of which a part has left begins anew, and one that has left whole does not', () => {
+    outgoing.acknowledge(1, piece)
+    addDurable(1, 1, piece + 1)
+    outgoing.take()
+    outgoing.restart(1, 1)
+    expect(outgoing.take()?.records.map(({ payload, more }) => [payload.length, more])).toEqual([[piece, true]])
+    outgoing.acknowledge(2, LIMITS.receiveWindow)
+    add(2, 2 * piece)
+    outgoing.take()
+    outgoing.restart(9, 2)
+    expect(settled).toEqual(['1 delivered'])
+    expect(taken()).toEqual([
+      [9, 2],
+      [10, 2],
+    ])
+  })
+
+  test('nothing counts as on its way, and what is acknowledged of before settles nothing', () => {
+    addDurable(1, 1, piece)
+    taken()
+    outgoing.restart(30, 1)
+    expect(outgoing.acknowledge(2, LIMITS.receiveWindow)).toBe(0)
+    expect([outgoing.unacknowledged, outgoing.waiting, settled]).toEqual([30, 1, []])
+    expect(outgoing.acknowledge(31, LIMITS.receiveWindow)).toBeUndefined()
+  })
 })
