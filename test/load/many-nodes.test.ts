@@ -3,6 +3,7 @@ import { createCryptoProvider } from '@tsunagi/protocol/crypto'
 import {
   type Bytes,
   type CryptoProvider,
+  deriveMesh,
   equalBytes,
   SIGNALING_CLOSE,
   type SigningKey,
@@ -11,7 +12,9 @@ import {
 import { createSignalingServer, type SignalingServer, type SignalingServerOptions } from '@tsunagi/signaling'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SignalingClient } from '../../apps/signaling/src/client.fixture.ts'
+import { startClient } from './real-client.ts'
 import { TestRedis } from './redis.ts'
+import { ServerProcess } from './server-process.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 const MESH = new Uint8Array(32).fill(7)
@@ -180,6 +183,40 @@ test('a node that dies is missed by the others, and its peers are at home at ano
   await knows(alice, moved)
 })
 
+test('of a node that is killed all peers are at the other within 5 seconds, and meet again', async () => {
+  const proxy = await TcpProxy.to()
+  const settings = { REDIS_URL: redis.url, TSUNAGI_ORIGINS: `ws://127.0.0.1:${proxy.port}` }
+  const [one, other] = [await ServerProcess.start(settings), await ServerProcess.start(settings)]
+  const mesh = await deriveMesh(crypto, 'kitchen', undefined)
+  const told: string[] = []
+  proxy.upstream = one.port
+  const clients = await Promise.all(
+    [0, 1, 2].map((name) =>
+      startClient(crypto, mesh, `ws://127.0.0.1:${proxy.port}/signaling`, (line) => told.push(`${name} ${line}`)),
+    ),
+  )
+  try {
+    const all = ['0', '1', '2']
+    const areOnline = (times: number) =>
+      vi.waitFor(() => {
+        for (const name of all) expect(told.filter((line) => line === `${name} online`)).toHaveLength(times)
+      }, SOON)
+    await areOnline(1)
+    proxy.upstream = other.port
+    const killed = performance.now()
+    one.signal('SIGKILL')
+    await areOnline(2)
+    expect(performance.now() - killed).toBeLessThan(5_000)
+    const [first, second] = clients as [(typeof clients)[0], (typeof clients)[0]]
+    await vi.waitFor(() => first.client.relay(second.publicKey, utf8('still here')), SOON)
+    await vi.waitFor(() => expect(told).toContain('1 frame: still here'), SOON)
+  } finally {
+    for (const { client } of clients) client.close()
+    for (const process of [one, other]) process.signal('SIGKILL')
+    proxy.cut()
+  }
+})
+
 describe('without Redis', () => {
   test('peers of one node go on, no socket closes, and all is told anew when it is back', async () => {
     const [alice, bob, carol] = [await join(here), await join(here), await join(there)]
@@ -211,15 +248,17 @@ describe('without Redis', () => {
     const [alice, bob] = [await join(here), await join(there)]
     await knows(alice, bob)
     redis.freeze()
+    let carol: Peer
     try {
       await vi.waitFor(async () => expect(await readiness(here)).toBe('degraded'), SOON)
-      const carol = await join(here)
+      carol = await join(here)
       carol.relay(alice, 'hello')
       await hears(alice, 'hello')
     } finally {
       redis.thaw()
     }
-    await vi.waitFor(async () => expect(await readiness(here)).toBe('ready'), SOON)
+    await knows(bob, alice, carol)
+    expect(await readiness(there)).toBe('ready')
     bob.relay(alice, 'back')
     await hears(alice, 'hello', 'back')
   })

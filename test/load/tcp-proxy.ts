@@ -1,22 +1,25 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A network between two programs, which a test can cut. */
+/** A network between two programs, which a test can cut, or a balancer that sends new connections elsewhere. */
 export class TcpProxy {
   readonly port: number
+  /** The port that new connections go to. */
+  upstream: number
   readonly #server: Server
   readonly #sockets: Set<Socket>
 
-  private constructor(server: Server, sockets: Set<Socket>) {
+  private constructor(server: Server, sockets: Set<Socket>, upstream: number) {
+    this.upstream = upstream
     this.port = (server.address() as AddressInfo).port
     this.#server = server
     this.#sockets = sockets
   }
 
-  static async to(port: number): Promise<TcpProxy> {
+  static async to(upstream = 0): Promise<TcpProxy> {
     const sockets = new Set<Socket>()
     const server = createServer((near) => {
-      const far = connect(port, '127.0.0.1')
+      const far = connect(proxy.upstream, '127.0.0.1')
       near.pipe(far).pipe(near)
       for (const socket of [near, far]) {
         sockets.add(socket)
@@ -30,7 +33,8 @@ export class TcpProxy {
       }
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new TcpProxy(server, sockets)
+    const proxy = new TcpProxy(server, sockets, upstream)
+    return proxy
   }
 
   /** For good. */

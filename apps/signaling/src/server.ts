@@ -88,7 +88,7 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
 
   const origins = new Set(furtherOrigins)
   const metrics = new Metrics()
-  const nodes = options.redisUrl ? new RedisNodes({ url: options.redisUrl, clock, log, metrics }) : undefined
+  const nodes = options.redisUrl ? new RedisNodes({ url: options.redisUrl, clock, log }, metrics) : undefined
   const meshes = new Meshes(limits, nodes)
   const gate = new Gate({
     clock,
