@@ -137,7 +137,7 @@ export interface Capability extends CapabilityDescription {
    * caller that it is lost. Default `restart` where the capability is idempotent, else `lost`.
    */
   readonly onReload?: 'restart' | 'lost'
-  /** Who may use it, and how much; default: every peer of the mesh, as much as there is room for. */
+  /** Who may use it, and how much, unless policy() says otherwise; default: all of the mesh, as much as there is room for. */
   readonly policy?: CapabilityPolicy
 }
 
@@ -154,7 +154,7 @@ export interface CapabilityPolicy {
   readonly ask?: (request: ConsentRequest) => boolean | Promise<boolean>
   /** Tasks of one caller waiting and running at once. */
   readonly tasksAtOnce?: number
-  /** Seconds that handlers run for one caller within an hour. */
+  /** Seconds that handlers run for one caller within an hour. Tasks that begin at the same time have each what is left then. */
   readonly seconds?: number
   /** Bytes of input and output of one caller within an hour. */
   readonly bytes?: number

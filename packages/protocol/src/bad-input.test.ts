@@ -1,6 +1,6 @@
 /** Every public door: what a page gives wrongly is refused at once, with a code and a sentence, and costs nothing else. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Capability, DelegateOptions, PeerOptions, SendOptions, TaskHandler } from './api.ts'
+import type { Capability, CapabilityPolicy, DelegateOptions, PeerOptions, SendOptions, TaskHandler } from './api.ts'
 import { createWebCryptoProvider } from './crypto/index.ts'
 import { type ErrorCode, isTsunagiError } from './errors.ts'
 import { peerIdOf } from './identity/peer-id.ts'
@@ -328,10 +328,29 @@ describe('delegate()', () => {
       () => ({ signal: { addEventListener: () => undefined } }),
     ],
     ['onProgress that is no function', () => ({ onProgress: 'log' })],
-    ...['to', 'signal', 'onProgress', 'deadline', 'priority'].map((name): [string, () => unknown] => [
-      `a getter ${name} that throws`,
-      () => hostile(name, 7),
+    ...[-1, 1.5, NaN, LIMITS.maxTaskRetries + 1, '1', null].map((retries): [string, () => unknown] => [
+      `the retries ${retries}`,
+      () => ({ retries }),
     ]),
+    ['a failover that is a text', () => ({ failover: 'yes' })],
+    ['partials that are a number', () => ({ partials: 1 })],
+    ['an output that is no schema', () => ({ output: { type: 'text' } })],
+    ['an output that is null', () => ({ output: null })],
+    ['an empty idempotency key', () => ({ idempotencyKey: '' })],
+    ['an idempotency key without end', () => ({ idempotencyKey: 'x'.repeat(LIMITS.maxTaskKey + 1) })],
+    ['an idempotency key that is an object', () => ({ idempotencyKey: {} })],
+    ...[
+      'to',
+      'signal',
+      'onProgress',
+      'deadline',
+      'priority',
+      'retries',
+      'failover',
+      'partials',
+      'output',
+      'idempotencyKey',
+    ].map((name): [string, () => unknown] => [`a getter ${name} that throws`, () => hostile(name, 7)]),
   ])('refuses %s in its options', async (name, options) => {
     if (name === 'a function') return
     await refused(['INVALID_ARGUMENT'], 'echo', 1, options())
@@ -440,6 +459,11 @@ describe('provide()', () => {
     ['places that are a text', () => ({ ...good, concurrency: '4' })],
     ['a getter that throws', () => Object.assign(hostile('name', 7), { version: '1.0' })],
     ['a getter of the places that throws', () => Object.assign(hostile('concurrency', 7), good)],
+    ['an onReload that nobody knows', () => ({ ...good, onReload: 'again' })],
+    ['idempotent as a text', () => ({ ...good, idempotent: 'yes' })],
+    ['a policy that is none', () => ({ ...good, policy: 'contacts' })],
+    ['a policy that is null', () => ({ ...good, policy: null })],
+    ['a policy that cannot be read', () => ({ ...good, policy: hostile('who', 7) })],
     ['a capability that is offered already', () => ({ name: 'echo', version: '2.0' })],
   ])('refuses %s', (_, capability) => {
     expectThrow(() => b.service.provide(capability() as Capability, handler), 'INVALID_ARGUMENT', 'MESSAGE_TOO_LARGE')
@@ -464,6 +488,54 @@ describe('provide()', () => {
     withdraw()
     expectThrow(() => b.service.provide(good, handler), 'INVALID_ARGUMENT')
     again()
+  })
+})
+
+describe('policy(), contacts and task()', () => {
+  test.each<[string, () => unknown]>([
+    ...NO_OBJECTS,
+    ['undefined', () => undefined],
+    ['an audience that nobody knows', () => ({ who: 'friends' })],
+    ['asking without a way to ask', () => ({ who: 'ask' })],
+    ['a way to ask that is none', () => ({ who: 'mesh', ask: 1 })],
+    ['less than nothing', () => ({ who: 'mesh', bytes: -1 })],
+    ['not a number', () => ({ who: 'mesh', seconds: NaN })],
+    ['a getter that throws', () => hostile('tasksAtOnce', 7)],
+  ])('refuse %s as a policy', (_, policy) => {
+    expectThrow(() => b.service.policy('other', policy() as CapabilityPolicy), 'INVALID_ARGUMENT')
+  })
+  test('refuse a policy for no capability', () => {
+    expectThrow(() => b.service.policy('', { who: 'mesh' }), 'INVALID_ARGUMENT')
+    expectThrow(() => b.service.policy(7 as never, { who: 'mesh' }), 'INVALID_ARGUMENT')
+  })
+  test.each(NO_PEER_IDS.filter(([name]) => name !== 'the peer itself'))('refuse %s as a contact', async (_, peer) => {
+    await expectRejection(() => a.service.contacts.add(peer() as string), 'INVALID_ARGUMENT')
+    await expectRejection(() => a.service.contacts.remove(peer() as string), 'INVALID_ARGUMENT')
+  })
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['an object', {}],
+    ['an id that nothing has', '3d813cbb-47fb-42ba-91df-831e1593ac29'],
+  ])('know no task of the id %s', (_, id) => {
+    expect(a.service.task(id as string)).toBeUndefined()
+  })
+})
+
+describe('map()', () => {
+  test.each<[string, () => unknown]>([
+    ['undefined', () => undefined],
+    ['a text', () => 'abc'],
+    ['an object', () => ({})],
+    ['a source that cannot be read', () => hostile(Symbol.iterator as never, 7)],
+  ])('refuses %s as inputs', async (_, inputs) => {
+    await expectRejection(() => a.service.map('echo', inputs() as unknown[]).all(), 'INVALID_ARGUMENT')
+  })
+  test('refuses a capability that nobody has, and an input that cannot be sent', async () => {
+    await expectRejection(() => a.service.map('nobody has this', [1]).all(), 'UNKNOWN_CAPABILITY')
+    await expectRejection(() => a.service.map('echo', [() => 1]).all(), 'INVALID_ARGUMENT')
+  })
+  test('refuses options that cannot be read', async () => {
+    await expectRejection(() => a.service.map('echo', [1], hostile('atOnce', 7) as never).all(), 'INVALID_ARGUMENT')
   })
 })
 

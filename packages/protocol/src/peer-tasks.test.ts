@@ -178,6 +178,16 @@ test('a capability for contacts alone serves those whom the user marked', async 
   expect(nobody().code).toBe('TASK_REJECTED')
 })
 
+test('what the user said of a capability before it was provided counts more than what its provider says', async () => {
+  const bob = await mesh.join('bob')
+  bob.service.policy('work', { who: 'nobody' })
+  bob.service.provide({ name: 'work', version: '1', policy: { who: 'mesh' } }, () => 'done')
+  await mesh.pass(2_000)
+  const outcome = watch(alice.service.delegate('work', 1).result)
+  await mesh.quiet()
+  expect(outcome().code).toBe('TASK_REJECTED')
+})
+
 test('an executor of another version than the caller’s own does not get away with another output', async () => {
   await helpers(['bob', 'carl'])
   alice.service.provide({ name: 'work', version: '1', output: { type: 'number' } }, () => 1)

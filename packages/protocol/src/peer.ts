@@ -44,7 +44,7 @@ import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
 import { Complaints } from './signaling/complaints.ts'
 import type { MeshKeys } from './signaling/messages.ts'
 import { TaskCaller } from './tasks/caller.ts'
-import { CapabilityRegistry, capabilityDigestInput } from './tasks/capabilities.ts'
+import { CapabilityRegistry, capabilityDigestInput, type OfferedCapability } from './tasks/capabilities.ts'
 import { choosePeer, offerCount, PastTasks } from './tasks/choice.ts'
 import { KeptContacts } from './tasks/contacts.ts'
 import { isCapabilityName } from './tasks/delegate-options.ts'
@@ -97,7 +97,7 @@ export class PeerService implements Peer {
   readonly #handshakes: HandshakeManager
   readonly #relayLinks: RelayLinks
   readonly #connector: Connector
-  readonly #capabilities = new CapabilityRegistry()
+  readonly #capabilities = new CapabilityRegistry((offered) => this.#provided(offered))
   readonly contacts: Contacts
   readonly #taskStore: TaskStore | undefined
   readonly #keptContacts: KeptContacts
@@ -306,9 +306,6 @@ export class PeerService implements Peer {
   provide(capability: Capability, handler: TaskHandler): () => void {
     if (this.#closing !== undefined) throw closed()
     const withdraw = this.#capabilities.provide(capability, handler)
-    const policy = this.#capabilities.find(capability.name)?.policy
-    if (policy !== undefined) this.#policies.set(capability.name, policy)
-    this.#executor.provided(capability.name)
     void this.#announce()
     return () => {
       withdraw()
@@ -704,6 +701,11 @@ export class PeerService implements Peer {
     if (this.#offered !== capabilities) return
     this.#announced = { capabilities, digest }
     this.#tellStatus()
+  }
+
+  #provided({ description: { name }, policy }: OfferedCapability): void {
+    this.#policies.setDefault(name, policy)
+    this.#executor.provided(name)
   }
 
   #tellStatus(): void {

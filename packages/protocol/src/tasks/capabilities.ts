@@ -28,6 +28,12 @@ export function capabilityDigestInput(descriptions: readonly CapabilityDescripti
 
 export class CapabilityRegistry {
   readonly #offered = new Map<string, OfferedCapability>()
+  readonly #onProvided: (offered: OfferedCapability) => void
+
+  /** @param onProvided a capability is offered from now on. Must not throw. */
+  constructor(onProvided: (offered: OfferedCapability) => void = () => undefined) {
+    this.#onProvided = onProvided
+  }
 
   /**
    * Offers a capability; its schemas are read as {@link compileSchema} says. The returned function withdraws it: no new
@@ -53,6 +59,7 @@ export class CapabilityRegistry {
       )
     }
     this.#offered.set(name, offered)
+    this.#onProvided(offered)
     return () => {
       if (this.#offered.get(name) === offered) this.#offered.delete(name)
     }
@@ -93,7 +100,7 @@ function offeredOf(capability: Capability, handler: TaskHandler): OfferedCapabil
     handler,
     concurrency,
     onReload: onReload ?? (idempotent ? 'restart' : 'lost'),
-    policy: policy && checkPolicy(policy),
+    policy: policy === undefined ? undefined : checkPolicy(policy),
     checkInput: compileSchema(description.input ?? true, `The input schema of ${name}`),
     checkOutput: compileSchema(description.output ?? true, `The output schema of ${name}`),
   }

@@ -1,6 +1,6 @@
 /** Which peers may use which capability, and how much (SPEC R67): the user's choice, kept count of for each caller. */
 import type { Audience, CapabilityPolicy, PeerId } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 
 const AUDIENCES: readonly Audience[] = ['mesh', 'contacts', 'ask', 'nobody']
@@ -29,6 +29,7 @@ const NOT_ALLOWED: Refusal = {
 export class UsePolicies {
   readonly #isContact: (peer: PeerId) => boolean
   readonly #policies = new Map<string, CapabilityPolicy>()
+  readonly #defaults = new Map<string, CapabilityPolicy>()
   readonly #uses = new Map<string, Use>()
 
   constructor(isContact: (peer: PeerId) => boolean) {
@@ -40,8 +41,13 @@ export class UsePolicies {
     this.#policies.set(capability, checkPolicy(policy))
   }
 
+  /** What holds while set() was not called for the capability: what its provider says of it. */
+  setDefault(capability: string, policy: CapabilityPolicy = OPEN): void {
+    this.#defaults.set(capability, policy)
+  }
+
   of(capability: string): CapabilityPolicy {
-    return this.#policies.get(capability) ?? OPEN
+    return this.#policies.get(capability) ?? this.#defaults.get(capability) ?? OPEN
   }
 
   /** @param atOnce tasks of the caller under way already */
@@ -99,11 +105,11 @@ function keyOf(capability: string, caller: PeerId): string {
 
 /** A copy. @throws TsunagiError INVALID_ARGUMENT */
 export function checkPolicy(policy: CapabilityPolicy): CapabilityPolicy {
-  if (typeof policy !== 'object' || policy === null || !AUDIENCES.includes(policy.who)) {
-    throw wrong(`A policy is an object, such as { who: "contacts" }; who is one of ${AUDIENCES.join(', ')}.`)
-  }
-  const { who, ask, tasksAtOnce, seconds, bytes } = policy
-  if (who === 'ask' && typeof ask !== 'function') throw wrong('A policy that asks needs a function ask.')
+  if (typeof policy !== 'object' || policy === null) throw wrong(POLICY)
+  const { who, ask, tasksAtOnce, seconds, bytes } = readPolicy(policy)
+  if (!AUDIENCES.includes(who)) throw wrong(POLICY)
+  if (ask !== undefined && typeof ask !== 'function') throw wrong('The ask of a policy is a function.')
+  if (who === 'ask' && ask === undefined) throw wrong('A policy that asks needs a function ask.')
   for (const most of [tasksAtOnce, seconds, bytes]) {
     if (most === undefined || (typeof most === 'number' && most > 0)) continue
     throw wrong('What a policy allows (tasksAtOnce, seconds, bytes) is a number above 0.')
@@ -114,6 +120,18 @@ export function checkPolicy(policy: CapabilityPolicy): CapabilityPolicy {
     ...(tasksAtOnce !== undefined && { tasksAtOnce }),
     ...(seconds !== undefined && { seconds }),
     ...(bytes !== undefined && { bytes }),
+  }
+}
+
+const POLICY = `A policy is an object, such as { who: "contacts" }; who is one of ${AUDIENCES.join(', ')}.`
+
+/** Each field once. */
+function readPolicy(policy: CapabilityPolicy) {
+  try {
+    const { who, ask, tasksAtOnce, seconds, bytes } = policy
+    return { who, ask, tasksAtOnce, seconds, bytes }
+  } catch (cause) {
+    throw toTsunagiError(cause, 'INVALID_ARGUMENT', 'The policy cannot be read; give a plain object.')
   }
 }
 
