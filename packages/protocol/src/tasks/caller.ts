@@ -1,22 +1,25 @@
 /** Our work at other peers (SPEC §8): hands tasks over, follows them from peer to peer, and settles each exactly once. */
 import type { DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
-import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import type { SessionPayload, SessionType, TaskRejectReason } from '../messages.ts'
+import type { SessionPayload, SessionType } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
+import { TaskArchive } from './archive.ts'
 import { checkDelegate, isCapabilityName } from './delegate-options.ts'
 import { Lease } from './lease.ts'
 import { TaskLedger } from './ledger.ts'
 import { OutgoingTask, type Try } from './outgoing-task.ts'
 import { PartialStream } from './partials.ts'
 import { asItArrives, isGone, type SendMessage } from './payload.ts'
-import { nextTry, type TryEnd } from './retry.ts'
+import { ENDS, LOST_CODES, nextTry, OTHERS_MAY, REFUSALS, type TryEnd } from './retry.ts'
 import type { SchemaCheck } from './schema.ts'
 import { isTerminal, type TaskEvent } from './states.ts'
 import type { StoredTask, TaskStore } from './store.ts'
+import { canceled, closed, errorOf, lost, NO_INPUT, NO_PARTIALS, tooLate, UNREADABLE } from './task-errors.ts'
+import { type Held, Tries } from './tries.ts'
 
 export interface TaskCallerOptions {
   readonly clock: Clock
@@ -42,43 +45,8 @@ export interface TaskCallerOptions {
   readonly onError: (error: TsunagiError) => void
 }
 
-/** What a refusal means to the caller. */
-const REJECTIONS: Record<TaskRejectReason, ErrorCode> = {
-  full: 'TASK_REJECTED',
-  refused: 'TASK_REJECTED',
-  unsupported: 'UNKNOWN_CAPABILITY',
-  expired: 'TASK_DEADLINE',
-  too_large: 'MESSAGE_TOO_LARGE',
-  invalid_input: 'TASK_INPUT_INVALID',
-}
-
-/** Refusals after which another peer may do it. */
-const OTHERS_MAY: Partial<Record<TaskRejectReason, TryEnd>> = {
-  full: 'full',
-  refused: 'refused',
-  unsupported: 'refused',
-}
-
-/** How a task ends whose last try ended so. */
-const EVENTS: Record<TryEnd, TaskEvent> = {
-  full: 'reject',
-  refused: 'reject',
-  lost: 'lose',
-  faulty: 'fail',
-  failed: 'fail',
-}
-
-/** With these an executor says that the work is not done and nobody's fault. */
-const LOST_CODES: ReadonlySet<string> = new Set<ErrorCode>(['TASK_LOST', 'LINK_LOST', 'PEER_CLOSED'])
-
 /** Of the task_cancels that answer one task_renew: the rest are told at the next one. */
 const MOST_CANCELS = 16
-
-/** A task and the peer that has it. */
-interface Held {
-  readonly task: OutgoingTask
-  readonly tried: Try
-}
 
 /**
  * A task ends once: by the peer that has it at present, by its own caller, or by the clock. What anyone else reports about
@@ -87,24 +55,18 @@ interface Held {
 export class TaskCaller {
   readonly #options: TaskCallerOptions
   readonly #ledger: TaskLedger<OutgoingTask>
-  /** By the id that the peer knows. */
-  readonly #tries = new Map<string, Held>()
-  /** Tries that have ended, and whose they were. */
-  readonly #former = new Map<string, PeerId>()
-  /** Ids of tasks by idempotency key. */
-  readonly #keys = new Map<string, string>()
-  /** What the store has of each task, under way or ended. */
-  readonly #stored = new Map<string, StoredTask>()
+  readonly #tries = new Tries()
+  readonly #archive: TaskArchive
   #bytes = 0
-  #ignored = 0
   #closed = false
 
   constructor(options: TaskCallerOptions) {
     this.#options = options
+    this.#archive = new TaskArchive(options.store, options.onError)
     this.#ledger = new TaskLedger({
       clock: options.clock,
       onChange: options.onChange,
-      onForgotten: (key) => this.#forget(key),
+      onForgotten: (key) => this.#archive.forget(key),
     })
   }
 
@@ -115,7 +77,7 @@ export class TaskCaller {
 
   /** Reports about tasks that their sender was not given. */
   get ignored(): number {
-    return this.#ignored
+    return this.#tries.ignored
   }
 
   /**
@@ -159,8 +121,7 @@ export class TaskCaller {
     for (const record of stored) {
       const { info, ours } = record
       if (info.direction !== 'out' || ours === undefined) continue
-      this.#stored.set(record.key, record)
-      if (ours.idempotencyKey !== undefined) this.#keys.set(ours.idempotencyKey, record.key)
+      this.#archive.recall(record)
       if (isTerminal(info.state)) this.#ledger.addEnded(record.key, info, record.size)
       else this.#goOn(record, ours)
     }
@@ -168,24 +129,22 @@ export class TaskCaller {
 
   /** A peer has a link: it is asked about what it was given and has said nothing of on this page. */
   peerBack(peer: PeerId): void {
-    for (const { tried } of [...this.#tries.values()]) {
-      if (tried.peer === peer && tried.isRestored && !tried.accepted) tried.lease.ask()
-    }
+    for (const { tried } of this.#tries.of(peer)) if (tried.isRestored && !tried.accepted) tried.lease.ask()
   }
 
   handleAccept(peer: PeerId, payload: SessionPayload<'task_accept'>): void {
-    const found = this.#given(peer, payload.task_id)
+    const found = this.#tries.reported(peer, payload.task_id)
     if (found === undefined) return
     this.#heard(found)
     if (payload.queue_position === 0) this.#ledger.apply(found.task, 'start')
   }
 
   handleReject(peer: PeerId, payload: SessionPayload<'task_reject'>): void {
-    const found = this.#given(peer, payload.task_id)
+    const found = this.#tries.reported(peer, payload.task_id)
     // Work that began cannot be refused any more.
     if (found === undefined || found.task.info.state === 'working') return
     const retryAfter = payload.retry_after
-    const error = new TsunagiError(REJECTIONS[payload.reason], `The other peer refused the task: ${payload.message}`, {
+    const error = new TsunagiError(REFUSALS[payload.reason], `The other peer refused the task: ${payload.message}`, {
       peer,
       ...(retryAfter !== undefined && { retryAfter }),
     })
@@ -196,7 +155,7 @@ export class TaskCaller {
 
   /** Progress never goes back: a report that says less leaves it where it was. */
   handleProgress(peer: PeerId, payload: SessionPayload<'task_progress'>): void {
-    const found = this.#given(peer, payload.task_id)
+    const found = this.#tries.reported(peer, payload.task_id)
     if (found === undefined) return
     const { task } = found
     this.#heard(found)
@@ -208,7 +167,7 @@ export class TaskCaller {
   }
 
   handlePartial(peer: PeerId, payload: SessionPayload<'task_partial'>): void {
-    const found = this.#given(peer, payload.task_id)
+    const found = this.#tries.reported(peer, payload.task_id)
     if (found === undefined) return
     this.#heard(found)
     if (found.task.wantsPartials && found.task.partials.take(payload.index, payload.output)) return
@@ -218,7 +177,7 @@ export class TaskCaller {
 
   /** Fulfils when what it ended is kept, as far as anything is; never rejects. */
   async handleResult(peer: PeerId, payload: SessionPayload<'task_result'>): Promise<void> {
-    const found = this.#given(peer, payload.task_id)
+    const found = this.#tries.reported(peer, payload.task_id)
     if (found === undefined) return
     const { task } = found
     if (payload.state === 'completed') {
@@ -238,7 +197,7 @@ export class TaskCaller {
     if (state === 'failed' || state === 'canceled') {
       return this.handleResult(peer, { task_id, state, code: code ?? 'TASK_FAILED', message })
     }
-    const found = this.#given(peer, task_id)
+    const found = this.#tries.reported(peer, task_id)
     if (found === undefined) return
     const { task, tried } = found
     if (state === 'unknown' || state === 'completed') {
@@ -255,16 +214,16 @@ export class TaskCaller {
   handleRenew(peer: PeerId, { task_ids }: SessionPayload<'task_renew'>): void {
     let told = 0
     for (const id of task_ids) {
-      const found = this.#tries.get(uuidText(id))
-      if (found?.tried.peer === peer) this.#heard(found)
+      const found = this.#tries.find(peer, id)
+      if (found !== undefined) this.#heard(found)
       else if (told++ < MOST_CANCELS) this.#tell(peer, 'task_cancel', { task_id: id })
     }
   }
 
   /** What `peer` was doing for us is lost: whether it was done is unknown. */
   peerLost(peer: PeerId): void {
-    for (const found of [...this.#tries.values()]) {
-      if (found.tried.peer === peer) this.#tryEnded(found, 'lost', lost(peer, 'The peer that had the task is gone.'))
+    for (const found of this.#tries.of(peer)) {
+      this.#tryEnded(found, 'lost', lost(peer, 'The peer that had the task is gone.'))
     }
   }
 
@@ -324,7 +283,7 @@ export class TaskCaller {
     if (signal !== undefined) task.follow(signal)
     // What is no host's own signal may abort while it takes a listener.
     if (isTerminal(task.info.state)) return
-    if (task.idempotencyKey !== undefined) this.#keys.set(task.idempotencyKey, task.key)
+    if (task.idempotencyKey !== undefined) this.#archive.bind(task.idempotencyKey, task.key)
     this.#give(task, peer, uuidBytes(task.key))
     void this.#keep(task, bytes)
   }
@@ -398,8 +357,7 @@ export class TaskCaller {
         gone: (why) => this.#dismiss({ task, tried }, 'lost', lost(peer, why)),
       }),
     }
-    task.current = tried
-    this.#tries.set(tried.key, { task, tried })
+    this.#tries.begin(task, tried)
     return tried
   }
 
@@ -437,21 +395,12 @@ export class TaskCaller {
       await this.#keep(task)
       return
     }
-    const bytes = this.#options.store && encodeCbor(output)
+    const bytes = this.#archive.keepsValues ? encodeCbor(output) : undefined
     this.#leave(found, true)
     if (!this.#end(task, 'complete', undefined, bytes?.length)) return
     task.partials.end()
     task.fulfil(output)
     await this.#keep(task, bytes)
-  }
-
-  /** The task with that id, where `peer` has it at present. */
-  #given(peer: PeerId, id: Uint8Array): Held | undefined {
-    const key = uuidText(id)
-    const found = this.#tries.get(key)
-    if (found?.tried.peer === peer) return found
-    if (this.#former.get(key) !== peer) this.#ignored++
-    return undefined
   }
 
   #heard({ task, tried }: Held): void {
@@ -481,7 +430,7 @@ export class TaskCaller {
     const random = (this.#options.randomBytes(1)[0] ?? 0) / 255
     const next = this.#closed ? undefined : nextTry(end, task.rules, tries, error.retryAfter ?? 0, random)
     if (next === undefined) {
-      this.#settle(task, EVENTS[end], error)
+      this.#settle(task, ENDS[end], error)
       return
     }
     if (next.samePeer === 'never') task.unfit.add(tried.peer)
@@ -502,14 +451,13 @@ export class TaskCaller {
     const attempt = async () => {
       let peer: PeerId
       try {
-        if (task.input === undefined) await this.#loadInput(task)
+        task.input ??= { value: await this.#archive.value(task.key) }
         if (isTerminal(task.info.state)) return
         peer = this.#choose(task)
       } catch (cause) {
-        const failure = toTsunagiError(cause, 'STORAGE_FAILED', 'The input of the task could not be read.')
         until ??= clock.now() + LIMITS.nobodyPatience
-        if (failure.code === 'STORAGE_FAILED') this.#settle(task, 'fail', failure)
-        else if (end === 'refused' || clock.now() >= until) this.#settle(task, EVENTS[end], error)
+        if (task.input === undefined) this.#settle(task, 'fail', toTsunagiError(cause, 'STORAGE_FAILED', NO_INPUT))
+        else if (end === 'refused' || clock.now() >= until) this.#settle(task, ENDS[end], error)
         else wait(LIMITS.nobodyPoll)
         return
       }
@@ -522,27 +470,11 @@ export class TaskCaller {
     else wait(after)
   }
 
-  /** A page before this one was given it. Rejects with STORAGE_FAILED. */
-  async #loadInput(task: OutgoingTask): Promise<void> {
-    const record = this.#stored.get(task.key)
-    const bytes = record && (await this.#options.store?.value(record))
-    if (bytes === undefined) throw new TsunagiError('STORAGE_FAILED', 'The input of the task is not there any more.')
-    task.input = { value: decodeCbor(bytes) }
-  }
-
   /** The peer's try is over, whatever it still says. */
-  #leave({ task, tried }: Held, success: boolean | undefined): void {
-    if (task.current !== tried) return
-    tried.lease.stop()
-    task.current = undefined
-    task.partials.restart()
-    this.#tries.delete(tried.key)
-    this.#former.set(tried.key, tried.peer)
-    for (const oldest of this.#former.keys()) {
-      if (this.#former.size <= LIMITS.maxDelegatedTasks) break
-      this.#former.delete(oldest)
-    }
-    this.#options.onTried(tried.peer, success)
+  #leave(held: Held, success: boolean | undefined): void {
+    if (!this.#tries.end(held)) return
+    held.task.partials.restart()
+    this.#options.onTried(held.tried.peer, success)
   }
 
   /** Ends a task on our side, then tells who has it to stop. */
@@ -580,36 +512,15 @@ export class TaskCaller {
 
   /** @param value input or output; undefined leaves the input, which goes when the task has ended. Never rejects. */
   async #keep(task: OutgoingTask, value?: Bytes): Promise<void> {
-    const { store, onError } = this.#options
     const ended = isTerminal(task.info.state)
-    if (store === undefined || (ended && this.#ledger.findEnded(task.key) === undefined)) return
-    const record: StoredTask = {
-      key: task.key,
-      info: task.info,
-      size: task.size,
-      ours: { ...task.rules, attempt: task.current?.key ?? '', idempotencyKey: task.idempotencyKey },
-      partials: task.wantsPartials,
-    }
-    this.#stored.set(task.key, record)
-    try {
-      await store.put(record, ended ? (value ?? null) : value)
-    } catch (cause) {
-      onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task could not be kept; it would not outlive this page.'))
-    }
-  }
-
-  #forget(key: string): void {
-    for (const [own, id] of this.#keys) if (id === key) this.#keys.delete(own)
-    if (!this.#stored.delete(key)) return
-    this.#options.store?.remove('out', key).catch((cause: unknown) => {
-      this.#options.onError(toTsunagiError(cause, 'STORAGE_FAILED', 'An old task could not be removed.'))
-    })
+    if (ended && this.#ledger.findEnded(task.key) === undefined) return
+    await this.#archive.keep(recordOf(task), ended ? (value ?? null) : value)
   }
 
   #byIdempotencyKey(options: DelegateOptions): Task | undefined {
     try {
       const key = options?.idempotencyKey
-      const id = key === undefined ? undefined : this.#keys.get(key)
+      const id = key === undefined ? undefined : this.#archive.find(key)
       return id === undefined ? undefined : this.task(id)
     } catch {
       // Options that cannot be read are told of by who checks them.
@@ -628,32 +539,16 @@ export class TaskCaller {
 
   async #endedResult(info: TaskInfo): Promise<unknown> {
     if (info.error !== undefined) throw errorOf(info)
-    const record = this.#stored.get(info.id)
-    const bytes = record && (await this.#options.store?.value(record))
-    if (bytes !== undefined) return decodeCbor(bytes)
-    throw new TsunagiError('INVALID_STATE', 'The task was completed, and its output is not kept any more.')
+    return this.#archive.value(info.id)
   }
 }
 
-const UNREADABLE = 'The task cannot be handed over: what was given to delegate() cannot be read.'
-const NO_PARTIALS = 'Partial results come only where delegate() was given { partials: true }.'
-
-function tooLate(deadline: number): string {
-  return `The task was not done within ${deadline} ms; allow more, or less work.`
-}
-
-function errorOf({ error, peer }: TaskInfo): TsunagiError {
-  return new TsunagiError((error?.code ?? 'TASK_FAILED') as ErrorCode, error?.message ?? '', { peer })
-}
-
-function canceled(): TsunagiError {
-  return new TsunagiError('TASK_CANCELED', 'The task was cancelled.')
-}
-
-function closed(): TsunagiError {
-  return new TsunagiError('PEER_CLOSED', 'This peer was closed; make a new one with createPeer().')
-}
-
-function lost(peer: PeerId, why: string): TsunagiError {
-  return new TsunagiError('TASK_LOST', `${why} Whether the work was done is unknown.`, { peer })
+function recordOf(task: OutgoingTask): StoredTask {
+  return {
+    key: task.key,
+    info: task.info,
+    size: task.size,
+    ours: { ...task.rules, attempt: task.current?.key ?? '', idempotencyKey: task.idempotencyKey },
+    partials: task.wantsPartials,
+  }
 }

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { PeerInfo } from '../api.ts'
 import { PeerCounters } from '../liveness/statistics.ts'
-import { choosePeer } from './choice.ts'
+import { choosePeer, PastTasks } from './choice.ts'
 
 const peer = (id: string, differs: Partial<PeerInfo> = {}): PeerInfo => ({
   id,
@@ -50,4 +50,46 @@ test('where nobody offers it, the sentence names it; where those who do are sile
   expect(() => choosePeer([peer('a', { health: 'unreachable' })], 'text.count')).toThrow(
     expect.objectContaining({ code: 'UNKNOWN_CAPABILITY', message: expect.stringContaining('answers at present') }),
   )
+})
+
+describe('what became of our tasks there counts', () => {
+  const [a, b] = [peer('a'), peer('b', { roundTrip: 20 })]
+
+  test('one that lost a task is asked again when the other has several of ours', () => {
+    const past = new PastTasks()
+    past.given('a')
+    past.ended('a', false)
+    let others = 0
+    while (choosePeer([a, b], 'text.count', past) === 'b') {
+      past.given('b')
+      others++
+    }
+    expect(others).toBeGreaterThan(1)
+    expect(others).toBeLessThan(10)
+  })
+
+  test('it is forgiven with each task that ends well, and one that was cancelled says nothing', () => {
+    const past = new PastTasks()
+    past.ended('a', false)
+    const before = past.failures('a')
+    past.ended('a', undefined)
+    expect(past.failures('a')).toBe(before)
+    for (let i = 0; i < 20; i++) past.ended('a', true)
+    expect(past.failures('a')).toBe(0)
+  })
+
+  test('tasks given in one go are spread, although nobody has told of more load yet', () => {
+    const past = new PastTasks()
+    const chosen = Array.from({ length: 10 }, () => {
+      const id = choosePeer([a, b], 'text.count', past)
+      past.given(id)
+      return id
+    })
+    expect(chosen.filter((id) => id === 'a')).toHaveLength(5)
+  })
+
+  test('those that are left out are not asked, whoever remains', () => {
+    expect(choosePeer([a, b], 'text.count', new PastTasks(), new Set(['a']))).toBe('b')
+    expect(() => choosePeer([a], 'text.count', new PastTasks(), new Set(['a']))).toThrow()
+  })
 })

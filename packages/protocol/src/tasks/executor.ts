@@ -1,20 +1,30 @@
 /** Work for other peers (SPEC §8): takes tasks, queues and runs them, and tells each caller what became of its own. */
 import type { CapabilityPolicy, PeerId, TaskContext, TaskInfo } from '../api.ts'
 import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
-import { LIMITS, PROTOCOL } from '../limits.ts'
+import { LIMITS } from '../limits.ts'
 import type { SessionPayload, SessionType, TaskRejectReason } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
-import { uuidBytes, uuidText } from '../wire/uuid.ts'
+import { uuidBytes } from '../wire/uuid.ts'
 import type { CapabilityRegistry, OfferedCapability } from './capabilities.ts'
 import { ConsentDesk } from './consent.ts'
+import {
+  checkedResult,
+  type Delegated,
+  type IncomingTask,
+  keyOf,
+  MOST_PARTIAL,
+  messageOf,
+  newInfo,
+} from './incoming-task.ts'
 import { TaskLedger } from './ledger.ts'
 import { PartialSender } from './partials.ts'
 import { asItArrives, isGone, type SendMessage, type SendResult, shortened } from './payload.ts'
 import type { UsePolicies } from './policy.ts'
 import { ProgressMerger } from './progress.ts'
 import { TaskQueue } from './queue.ts'
+import { Renewal } from './renewal.ts'
 import { isTerminal } from './states.ts'
 import type { StoredTask, TaskStore } from './store.ts'
 
@@ -31,26 +41,6 @@ export interface TaskExecutorOptions {
   /** What no call can report: a message that could not be sent although its receiver is there, a store that failed. Must not throw. */
   readonly onError: (error: TsunagiError) => void
 }
-
-interface IncomingTask {
-  info: TaskInfo
-  readonly key: string
-  readonly id: Bytes
-  /** Undefined while a task of a page before this one waits for its capability to be provided again. */
-  offered: OfferedCapability | undefined
-  /** Nobody can start it yet: the user is asked, or its capability is not provided again. */
-  isHeld: boolean
-  readonly input: unknown
-  readonly size: number
-  readonly wantsPartials: boolean
-  readonly abort: AbortController
-  readonly progress: ProgressMerger
-  readonly partials: PartialSender
-  /** Undo timers; called when the task has ended or its handler has returned. */
-  readonly release: (() => void)[]
-}
-
-type Delegated = SessionPayload<'task_delegate'>
 
 /**
  * Keeps these bounds whatever callers and handlers do:
@@ -69,17 +59,22 @@ export class TaskExecutor {
   /** Tasks whose handler has not returned, also where the task itself has ended. */
   readonly #running = new Set<IncomingTask>()
   #meanDuration: number = LIMITS.firstTaskDuration
-  #stopRenewing: (() => void) | undefined
+  readonly #renewal: Renewal
   #ignored = 0
   #closed = false
 
   constructor(options: TaskExecutorOptions) {
     this.#options = options
     this.#consents = new ConsentDesk(options.clock)
+    this.#renewal = new Renewal(
+      options.clock,
+      () => this.#ledger.live,
+      (caller, task_ids) => this.#tell(caller, 'task_renew', { task_ids }),
+    )
     this.#ledger = new TaskLedger({
       clock: options.clock,
       onChange: (info) => {
-        if (this.#ledger.size === 0) this.#stopRenewal()
+        if (this.#ledger.size === 0) this.#renewal.stop()
         options.onChange(info)
       },
       onForgotten: (key) => this.#guarded(options.store?.remove('in', key)),
@@ -131,7 +126,7 @@ export class TaskExecutor {
 
   /** A peer has a link: what it has given us is still here. */
   peerBack(peer: PeerId): void {
-    this.#renew(peer)
+    this.#renewal.renew(peer)
   }
 
   /** Idempotent by (caller, task_id): a task known already is answered with its state and does not run again. */
@@ -187,7 +182,7 @@ export class TaskExecutor {
   close(): void {
     this.#closed = true
     for (const task of this.#ledger.live) this.#stop(task, 'cancel', 'PEER_CLOSED', 'This peer was closed.')
-    this.#stopRenewal()
+    this.#renewal.stop()
   }
 
   #consider(key: string, caller: PeerId, payload: Delegated): void {
@@ -231,7 +226,7 @@ export class TaskExecutor {
     task.isHeld = true
     this.#ledger.add(task)
     this.#accept(task)
-    this.#scheduleRenewal()
+    this.#renewal.schedule()
     const agreed = await consent
     if (isTerminal(task.info.state)) return
     if (agreed && (this.#hasPlace(offered) || this.#queue.hasRoom(task.size))) {
@@ -250,7 +245,7 @@ export class TaskExecutor {
     this.#ledger.add(task)
     this.#keep(task, bytes)
     this.#accept(task)
-    this.#scheduleRenewal()
+    this.#renewal.schedule()
     if (!waits) void this.#run(task, offered)
   }
 
@@ -309,7 +304,7 @@ export class TaskExecutor {
       const task = this.#newTask(record.key, given, record.size, record.info)
       task.isHeld = true
       this.#ledger.add(task)
-      this.#scheduleRenewal()
+      this.#renewal.schedule()
       if (bytes === undefined) {
         this.#end(task, 'fail', 'TASK_LOST', 'The input of the task was lost.')
         return
@@ -509,34 +504,6 @@ export class TaskExecutor {
     })
   }
 
-  #scheduleRenewal(): void {
-    if (this.#ledger.size === 0) return
-    this.#stopRenewing ??= this.#options.clock.after(PROTOCOL.taskLease / 3, () => {
-      this.#stopRenewing = undefined
-      this.#renew()
-      this.#scheduleRenewal()
-    })
-  }
-
-  #stopRenewal(): void {
-    this.#stopRenewing?.()
-    this.#stopRenewing = undefined
-  }
-
-  /** Tells `only`, or every caller, which of its tasks are still here. */
-  #renew(only?: PeerId): void {
-    const byCaller = new Map<PeerId, Bytes[]>()
-    for (const { info, id } of this.#ledger.live) {
-      if (only !== undefined && info.peer !== only) continue
-      byCaller.set(info.peer, [...(byCaller.get(info.peer) ?? []), id])
-    }
-    for (const [caller, ids] of byCaller) {
-      for (let at = 0; at < ids.length; at += PROTOCOL.maxRenewed) {
-        this.#tell(caller, 'task_renew', { task_ids: ids.slice(at, at + PROTOCOL.maxRenewed) })
-      }
-    }
-  }
-
   #tell<T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>): void {
     this.#options.send(peer, type, payload).catch((cause: unknown) => this.#notSent(cause))
   }
@@ -563,48 +530,4 @@ export class TaskExecutor {
       this.#options.onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task of another peer could not be kept.'))
     })
   }
-}
-
-/** Bytes of a partial result: a message of it stays below PROTOCOL.maxControl. */
-const MOST_PARTIAL = PROTOCOL.maxControl - 128
-
-function newInfo(caller: PeerId, { task_id, capability, priority, deadline }: Delegated, now: number): TaskInfo {
-  return {
-    id: uuidText(task_id),
-    direction: 'in',
-    capability,
-    peer: caller,
-    state: 'submitted',
-    priority,
-    progress: 0,
-    note: '',
-    createdAt: now,
-    endedAt: undefined,
-    deadlineAt: now + Math.min(deadline, LIMITS.maxDeadline),
-    tries: 1,
-    error: undefined,
-  }
-}
-
-function keyOf(caller: PeerId, taskId: Uint8Array): string {
-  return `${caller} ${uuidText(taskId)}`
-}
-
-/** A handler may throw anything, also what cannot be read. */
-function messageOf(error: unknown): string {
-  try {
-    if (error instanceof Error && typeof error.message === 'string' && error.message !== '') return error.message
-  } catch {
-    // Then it has nothing to say.
-  }
-  return 'The handler of the task failed.'
-}
-
-/** @throws TsunagiError TASK_OUTPUT_INVALID, MESSAGE_TOO_LARGE */
-function checkedResult(task: IncomingTask, offered: OfferedCapability, output: unknown): SessionPayload<'task_result'> {
-  const result = { task_id: task.id, state: 'completed' as const, output: output ?? null }
-  const payload = asItArrives(result, 'The output', 'TASK_OUTPUT_INVALID')
-  const problem = offered.checkOutput(payload.output)
-  if (problem === undefined) return payload
-  throw new TsunagiError('TASK_OUTPUT_INVALID', `The output does not fit its schema. ${problem}`)
 }

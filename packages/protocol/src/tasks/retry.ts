@@ -1,11 +1,43 @@
 /** What is tried again, and with whom (SPEC R63). */
+import type { ErrorCode } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import type { TaskRejectReason } from '../messages.ts'
+import type { TaskEvent } from './states.ts'
 
 /**
  * How one peer's try at a task ended without a result that counts. `full`: it had no room. `refused`: it does not do it.
  * `lost`: what became of it is unknown. `faulty`: what it reported breaks the rules. `failed`: its handler failed.
  */
 export type TryEnd = 'full' | 'refused' | 'lost' | 'faulty' | 'failed'
+
+/** What a refusal means to the caller. */
+export const REFUSALS: Record<TaskRejectReason, ErrorCode> = {
+  full: 'TASK_REJECTED',
+  refused: 'TASK_REJECTED',
+  unsupported: 'UNKNOWN_CAPABILITY',
+  expired: 'TASK_DEADLINE',
+  too_large: 'MESSAGE_TOO_LARGE',
+  invalid_input: 'TASK_INPUT_INVALID',
+}
+
+/** Refusals after which another peer may do it. */
+export const OTHERS_MAY: Partial<Record<TaskRejectReason, TryEnd>> = {
+  full: 'full',
+  refused: 'refused',
+  unsupported: 'refused',
+}
+
+/** How a task ends whose last try ended so. */
+export const ENDS: Record<TryEnd, TaskEvent> = {
+  full: 'reject',
+  refused: 'reject',
+  lost: 'lose',
+  faulty: 'fail',
+  failed: 'fail',
+}
+
+/** With these an executor says that the work is not done and nobody's fault. */
+export const LOST_CODES: ReadonlySet<string> = new Set<ErrorCode>(['TASK_LOST', 'LINK_LOST', 'PEER_CLOSED'])
 
 export interface RetryRules {
   readonly retries: number
