@@ -200,7 +200,7 @@ export interface DelegateOptions {
    * idempotent capability, where it failed. Default: true without `to`, else false.
    */
   readonly failover?: boolean
-  /** JSON Schema that the output must fit; default: that of the capability of this name which this peer provides itself. */
+  /** JSON Schema that the output must fit; default: that of the capability of this name and version which this peer provides itself. */
   readonly output?: Record<string, unknown>
   /** While a task of this key is under way or remembered, also from a page before, it is returned and none is made. */
   readonly idempotencyKey?: string

@@ -188,7 +188,7 @@ test('what the user said of a capability before it was provided counts more than
   expect(outcome().code).toBe('TASK_REJECTED')
 })
 
-test('an executor of another version than the caller’s own does not get away with another output', async () => {
+test('an executor does not get away with an output that does not fit the caller’s own schema of that version', async () => {
   await helpers(['bob', 'carl'])
   alice.service.provide({ name: 'work', version: '1', output: { type: 'number' } }, () => 1)
   const outcome = watch(alice.service.delegate('work', 1).result)

@@ -217,7 +217,10 @@ export class PeerService implements Peer {
       choose: (capability, to, without) =>
         to === undefined ? choosePeer(this.peers, capability, this.#past, without) : this.#find(to).id,
       isIdempotent: (capability, peer) => this.#offers(peer, capability)?.idempotent === true,
-      outputCheck: (capability) => this.#capabilities.find(capability)?.checkOutput,
+      outputCheck: (capability, peer) => {
+        const own = this.#capabilities.find(capability)
+        return own?.description.version === this.#offers(peer, capability)?.version ? own?.checkOutput : undefined
+      },
       onGiven: (peer) => this.#past.given(peer),
       onTried: (peer, success) => this.#past.ended(peer, success),
       onChange: (task) => this.#events.emit('task', task),

@@ -32,8 +32,8 @@ export interface TaskCallerOptions {
   readonly choose: (capability: string, to: PeerId | undefined, without: ReadonlySet<PeerId>) => PeerId
   /** Of a task that failed at `peer`: whether the peer says that it may run twice. */
   readonly isIdempotent: (capability: string, peer: PeerId) => boolean
-  /** Checks outputs by a schema of our own: one from a stranger could hold this page up. */
-  readonly outputCheck: (capability: string) => SchemaCheck | undefined
+  /** Checks outputs of `peer` by a schema of our own: one from a stranger could hold this page up. */
+  readonly outputCheck: (capability: string, peer: PeerId) => SchemaCheck | undefined
   /** A peer was given a task, and a peer's try at one ended: well, badly, or (undefined) by no doing of that peer. */
   readonly onGiven: (peer: PeerId) => void
   readonly onTried: (peer: PeerId, success: boolean | undefined) => void
@@ -388,7 +388,7 @@ export class TaskCaller {
   async #completed(found: Held, output: unknown): Promise<void> {
     const { task, tried } = found
     const { capability } = task.info
-    const problem = (task.checkOutput ?? this.#options.outputCheck(capability))?.(output)
+    const problem = (task.checkOutput ?? this.#options.outputCheck(capability, tried.peer))?.(output)
     if (problem !== undefined) {
       const message = `The output does not fit its schema. ${problem}`
       this.#tryEnded(found, 'faulty', new TsunagiError('TASK_OUTPUT_INVALID', message, { peer: tried.peer }))
