@@ -298,6 +298,7 @@ export class PeerService implements Peer {
   /** The page woke or the network came back. */
   reconnectNow(): void {
     this.#signaling.reconnectNow()
+    this.#connector.retryNow()
   }
 
   /** Tells the listeners for errors of one that its host or its store came upon; the same at most once a minute. */

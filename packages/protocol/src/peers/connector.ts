@@ -69,6 +69,11 @@ export class Connector {
     if (!peer.isConnected) this.#plan(peer, how === 'present' ? 0 : LIMITS.newcomerPatience)
   }
 
+  /** The page woke or the network came back: what was to be tried later is tried now. */
+  retryNow(): void {
+    for (const peer of [...this.#plans.keys()]) if (!peer.isConnected) this.#plan(peer, 0)
+  }
+
   /** Something is to be said to it: a link is opened now, where none is and none is being tried for. */
   wanted(peer: RemotePeer): void {
     peer.usedAt = this.#options.clock.now()

@@ -433,9 +433,15 @@ class Work {
     }
   }
 
+  /** Refuses to seal two frames under one key and counter, so that every test of a session is one of R24. */
   #trafficKey(key: TrafficKey): TrafficKey {
+    const used = new Set<string>()
     return {
-      seal: (nonce, header, plaintext) => this.#count(key.seal(nonce, header, plaintext)),
+      seal: (nonce, header, plaintext) => {
+        if (used.has(nonce.toString())) throw new Error('A counter was used twice under one key.')
+        used.add(nonce.toString())
+        return this.#count(key.seal(nonce, header, plaintext))
+      },
       open: (nonce, header, sealed) => this.#count(key.open(nonce, header, sealed)),
     }
   }
