@@ -321,6 +321,27 @@ describe('a handshake whose end is lost', () => {
     expect(after.map(({ outcome }) => outcome)).toEqual(['delivered', 'delivered'])
   })
 
+  test('and which began before the other was heard does not move numbers back on one side only', async () => {
+    await pair.cut()
+    await pair.reload('a')
+    pair.attach(await pair.connect())
+    const late = await pair.connect()
+    const [durable, volatile] = [pair.a.sendDurable('durable'), pair.a.send('message', 'volatile')]
+    await pair.quiet()
+    expect([durable.outcome, volatile.outcome]).toEqual(['delivered', 'delivered'])
+    pair.b.attach(late.b)
+    await pair.cut()
+    await pair.replaceLink()
+    const after = [pair.a.send('message', 1), pair.b.send('message', 2), pair.a.sendDurable('after')]
+    await pair.quiet()
+    expect(after.map(({ outcome }) => outcome)).toEqual(['delivered', 'delivered', 'delivered'])
+    expect([pair.b.takenTexts, pair.b.received(), pair.a.received()]).toEqual([
+      ['durable', 'after'],
+      ['volatile', 1],
+      [2],
+    ])
+  })
+
   test.each([false, true])(
     'makes no session: its messages go on in the next one (page loaded anew: %s)',
     async (anew) => {
@@ -538,6 +559,16 @@ describe('the end of a session', () => {
     expect(pair.a.session.info.id).not.toBe(id)
     expect([early.outcome, pair.a.takenTexts]).toEqual(['delivered', ['from the new page']])
     expect((await storeOf(pair.a).load()).sessions.map(({ id }) => id)).toEqual([pair.a.session.info.id])
+  })
+
+  test('is the same for a page that knows only from its store that the two had shared the session', async () => {
+    await pair.cut()
+    const sending = pair.a.sendDurable('for a page that is no more')
+    await pair.quiet()
+    await Promise.all([pair.reload('a'), pair.reload('b', new MemoryStore())])
+    await pair.replaceLink()
+    expect(pair.a.durable).toEqual([`failed ${sending.id} SESSION_NOT_FOUND`])
+    expect(pair.b.taken).toEqual([])
   })
 
   test('of the page only leaves what is accepted to the next one, and rejects here what nobody here will learn', async () => {
