@@ -246,13 +246,15 @@ export const sessionPayloads = {
     chunk_size: v.pipe(count, v.minValue(1), v.maxValue(PROTOCOL.maxChunk)),
     /** The first chunk that the sender can still send. */
     from: chunks,
+    /** Which chunk_init of the transfer this is; the answer names it. */
+    round: count,
   }),
   /** Raw bytes always: see bulk/chunk.ts. */
   chunk: v.custom<Bytes>((value) => value instanceof Uint8Array),
   /** All chunks below `next` are kept, and `window` more may be sent. */
   chunk_ack: v.strictObject({ transfer_id: uuid, next: chunks, window: chunks }),
   /** As chunk_ack; and what was sent from `next` on, if anything, did not come. `digest`: of all chunks below. */
-  chunk_resend: v.strictObject({ transfer_id: uuid, next: chunks, window: chunks, digest }),
+  chunk_resend: v.strictObject({ transfer_id: uuid, next: chunks, window: chunks, digest, round: count }),
   chunk_complete: v.variant('state', [
     /** From the sender: that was all. From the receiver: all of it is kept, and the digest is right. */
     v.strictObject({ transfer_id: uuid, state: v.literal('completed'), chunks, size: count, digest }),

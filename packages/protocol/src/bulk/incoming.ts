@@ -35,12 +35,18 @@ export class ReceivedTransfer implements IncomingTransfer {
   #granted: number
   /** The sender is to be told from which chunk to go on, once all that arrived is kept. */
   #mustAnswer = false
+  /** Which question that answers. */
+  #round: number
   #completed: Completed | undefined
   #isRunning = false
   #resendsLeft: number = LIMITS.maxChunkResends
 
-  /** @param stored as it was offered, or as a page before this one left it */
-  constructor(host: RecordHost, stored: StoredTransfer, state: 'offered' | 'running' | 'completed') {
+  /**
+   * @param stored as it was offered, or as a page before this one left it
+   * @param round of the chunk_init that offers it
+   */
+  constructor(host: RecordHost, stored: StoredTransfer, state: 'offered' | 'running' | 'completed', round = 0) {
+    this.#round = round
     this.#host = host
     this.#window = windowOf(stored.chunkSize)
     this.#expected = stored.chunks
@@ -104,7 +110,8 @@ export class ReceivedTransfer implements IncomingTransfer {
   }
 
   /** The sender asks from which chunk to go on: the one that it sees as the first it can still send must not be beyond. */
-  handleInit({ from }: SessionPayload<'chunk_init'>): void {
+  handleInit({ from, round }: SessionPayload<'chunk_init'>): void {
+    this.#round = round
     // A page of the sender that came since knows nothing of the end, and proves its source before it may.
     if (this.info.state === 'completed') this.#tellWhere()
     if (this.info.state !== 'running') return
@@ -235,9 +242,8 @@ export class ReceivedTransfer implements IncomingTransfer {
   #tellWhere(): void {
     const { chunks: next, digest } = this.stored
     this.#granted = Math.max(this.#granted, next + this.#window)
-    this.#record.send('chunk_resend', { transfer_id: this.#record.id, next, window: this.#window, digest }, () =>
-      this.#tellWhere(),
-    )
+    const payload = { transfer_id: this.#record.id, next, window: this.#window, digest, round: this.#round }
+    this.#record.send('chunk_resend', payload, () => this.#tellWhere())
   }
 
   async #complete({ chunks, size, digest }: Completed): Promise<void> {

@@ -30,6 +30,7 @@ export class OutgoingTransfer implements Transfer {
   #granted = 0
   /** The receiver was asked from which chunk to go on, and has not answered. */
   #isAsking = false
+  #round = 0
   #isFinishing = false
   #isRunning = false
   #resendsLeft: number = LIMITS.maxChunkResends
@@ -103,8 +104,9 @@ export class OutgoingTransfer implements Transfer {
     this.#go()
   }
 
-  handleResend({ next, window, digest }: SessionPayload<'chunk_resend'>): void {
-    if (this.#source === undefined) return
+  handleResend({ next, window, digest, round }: SessionPayload<'chunk_resend'>): void {
+    // One to an earlier question says less than the one to come.
+    if (this.#source === undefined || round !== this.#round) return
     const isFirst = this.#reached === 0
     if (--this.#resendsLeft < 0 || next < this.#acknowledged || (next > this.#reached && !isFirst)) {
       this.#violation('The peer asked for chunks that cannot be sent to it again.')
@@ -146,6 +148,7 @@ export class OutgoingTransfer implements Transfer {
         ...(size !== undefined && { size }),
         chunk_size: chunkSize,
         from: this.#read === 0 ? 0 : this.#acknowledged,
+        round: ++this.#round,
       },
       () => this.#init(),
     )

@@ -137,7 +137,7 @@ describe('memory is bounded:', () => {
     expect(() => offer()).toThrow(expect.objectContaining({ code: 'QUEUE_FULL' }))
     await pages.deliver()
     const transfer_id = crypto.randomBytes(16)
-    void pages.enqueue('a', 'chunk_init', { transfer_id, name: '', media_type: '', chunk_size: 1, from: 0 })
+    void pages.enqueue('a', 'chunk_init', { transfer_id, name: '', media_type: '', chunk_size: 1, from: 0, round: 1 })
     const before = pages.b.offers.length
     await pages.deliver()
     expect(pages.b.offers).toHaveLength(before)
@@ -151,6 +151,17 @@ describe('memory is bounded:', () => {
     expect(pages.a.transfers.transfers.length).toBeLessThanOrEqual(LIMITS.maxEndedTransfers + 1)
     expect(pages.b.transfers.transfers).toHaveLength(LIMITS.maxEndedTransfers + 5)
   })
+})
+
+test('new links make it send nothing twice: what the last one did not deliver is the session’s to repeat', async () => {
+  const transfer = offer(bytes(3 * WINDOW))
+  for (let i = 0; i < 20; i++) {
+    await pages.deliver(7)
+    await pages.relink()
+  }
+  await pages.deliver()
+  expect(state(transfer)).toBe('completed')
+  expect(pages.chunkBytes).toBe(3 * WINDOW * LIMITS.chunkFrameSize)
 })
 
 describe('a page that was loaded anew', () => {
@@ -213,9 +224,11 @@ describe('a page that was loaded anew', () => {
     )
     const other = bytes(40)
     other[3] = 77
+    const before = pages.chunkBytes
     const transfer = pages.a.transfers.resume(id, other, {})
     await pages.deliver()
     expect([state(transfer), state(pages.b.incoming)]).toEqual(['CHUNK_ERROR', 'CHUNK_ERROR'])
+    expect(pages.chunkBytes, 'something of it was sent').toBe(before)
   })
 })
 
@@ -288,6 +301,7 @@ describe('a sender that lies harms its own transfer alone:', () => {
     media_type: '',
     chunk_size: 10,
     from: 0,
+    round: 1,
     ...more,
   })
 
@@ -361,13 +375,13 @@ describe('a receiver that lies harms its own transfer alone:', () => {
 
   test('it asks for what it acknowledged', () => {
     transfer.handleAck({ next: 2, window: 1 })
-    transfer.handleResend({ transfer_id, next: 1, window: 1, digest: EMPTY_DIGEST })
+    transfer.handleResend({ transfer_id, next: 1, window: 1, digest: EMPTY_DIGEST, round: 1 })
     expect(state(transfer)).toBe('CHUNK_ERROR')
   })
 
   test('it asks for the same again and again', () => {
     for (let i = 0; i < LIMITS.maxChunkResends + 2; i++) {
-      transfer.handleResend({ transfer_id, next: 0, window: 1, digest: EMPTY_DIGEST })
+      transfer.handleResend({ transfer_id, next: 0, window: 1, digest: EMPTY_DIGEST, round: 1 })
     }
     expect(state(transfer)).toBe('CHUNK_ERROR')
   })

@@ -152,10 +152,10 @@ export class Transfers {
 
   /** Asks those who listen. Never rejects. */
   async #consider(peer: PeerId, payload: SessionPayload<'chunk_init'>): Promise<void> {
-    const { transfer_id, name, media_type: type, size, chunk_size: chunkSize } = payload
+    const { transfer_id, name, media_type: type, size, chunk_size: chunkSize, round } = payload
     const id = uuidText(transfer_id)
     const stored = this.#newStored({ direction: 'in', id, peer, name, type, size, chunkSize })
-    const transfer = new ReceivedTransfer(this.#host, stored, 'offered')
+    const transfer = new ReceivedTransfer(this.#host, stored, 'offered', round)
     const isOpen = () => transfer.info.state === 'offered'
     this.#add(transfer)
     await this.#host.onOffer({
