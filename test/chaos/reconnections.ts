@@ -43,7 +43,10 @@ export async function countReconnections(times: number): Promise<Reconnections> 
       // A peer takes one handshake a second from another, and lets more than that run into their time-out.
       await new Promise((wait) => setTimeout(wait, HANDSHAKE_SPACING))
       await here.evaluate(() => window.chaos.cutLinks())
-      await here.reconnected()
+      await here.reconnected().catch(async (cause) => {
+        const states = await Promise.all([here, there].map((tab) => tab.evaluate(() => window.chaos.state)))
+        throw new Error(`Reconnection ${n} did not come about: ${JSON.stringify(states)}`, { cause })
+      })
       if (n === Math.ceil(times / 10)) heapBefore = await usedHeap(devtools)
     }
     return {
