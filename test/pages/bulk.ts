@@ -84,6 +84,11 @@ class BulkPage {
     return blob === undefined ? '' : digestOf(blob)
   }
 
+  /** Of what was received nothing is left. */
+  discard(): void {
+    this.#received?.discard()
+  }
+
   cutLinks(): void {
     for (const connection of connections) connection.close()
     connections.clear()

@@ -182,11 +182,11 @@ export class ReceivedTransfer implements IncomingTransfer {
     else if (this.#completed !== undefined) await this.#complete(this.#completed)
   }
 
-  /** A part of the window at a time, so that the sender has something to send while the next part is kept. */
+  /** Half of the window at a time, so that the sender has something to send while the other half is kept. */
   async #keepSome(): Promise<void> {
     let { chunks, bytes, digest } = this.stored
     let isGood = true
-    for (const arrival of this.#arrivals.splice(0, Math.max(1, this.#window >> 2))) {
+    for (const arrival of this.#arrivals.splice(0, Math.max(1, this.#window >> 1))) {
       const actual = await extendDigest(this.#host.crypto, digest, await arrival.hash)
       isGood = equalBytes(actual, arrival.digest)
       if (!isGood || this.#record.isEnded) break
