@@ -29,6 +29,7 @@ export interface SessionChaosResult extends Verdict {
 
 /** What waits after the last fault has this long to arrive: a session without a link is given up later than that. */
 const SETTLE = 90_000
+const HANDLE = 20_000
 
 export async function runSessionChaos(options: SessionChaosOptions): Promise<SessionChaosResult> {
   const random = new Random(options.seed)
@@ -92,17 +93,29 @@ export async function runSessionChaos(options: SessionChaosOptions): Promise<Ses
     if (results.some(({ status }) => status === 'rejected')) {
       for (const tab of tabs) console.error(tab.id, JSON.stringify(await tab.evaluate(() => window.chaos.state)))
     }
-    const arrivals = (await tabs[0]?.evaluate(readArrivals)) ?? []
+    const verdict = await judgeWhenHandled(ledger, tabs)
     const errors: Record<string, number> = {}
     for (const tab of tabs) {
       for (const error of [...tab.errors, ...(await tab.evaluate(() => window.chaos.errors))]) {
         errors[error] = (errors[error] ?? 0) + 1
       }
     }
-    return { seed: options.seed, ...ledger.judge(arrivals), faults, errors }
+    const failures = (await Promise.all(tabs.map((tab) => tab.evaluate(() => window.chaos.failures)))).flat()
+    for (const code of failures) errors[`given up: ${code}`] = (errors[`given up: ${code}`] ?? 0) + 1
+    return { seed: options.seed, ...verdict, faults, errors }
   } finally {
     await browser.close()
     await Promise.all([server.close(), pages.close()])
+  }
+}
+
+/** A message is delivered when it is in the inbox of the other side; a page that has just come handles it a little later. */
+async function judgeWhenHandled(ledger: Ledger, tabs: readonly Tab[]): Promise<Verdict> {
+  const latest = Date.now() + HANDLE
+  for (;;) {
+    const verdict = ledger.judge((await tabs[0]?.evaluate(readArrivals)) ?? [])
+    if (verdict.lost === 0 || Date.now() > latest) return verdict
+    await new Promise((wait) => setTimeout(wait, 200))
   }
 }
 
