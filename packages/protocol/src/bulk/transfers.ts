@@ -11,7 +11,7 @@ import type {
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { SessionPayload } from '../messages.ts'
-import type { SessionMessage } from '../session/session.ts'
+import type { SessionMessage } from '../session/session-messages.ts'
 import { isWellFormed } from '../wire/bytes.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
 import { CHUNK_SIZE, EMPTY_DIGEST, readChunk } from './chunk.ts'

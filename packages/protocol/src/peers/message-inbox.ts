@@ -3,7 +3,7 @@ import type { PeerEvents, PeerId } from '../api.ts'
 import { type TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { SESSION_TYPES, type SessionPayload } from '../messages.ts'
-import { readMessage } from '../session/session.ts'
+import { readMessage } from '../session/session-messages.ts'
 import type { SessionStore, StoredMessage } from '../session/store.ts'
 import { decodeCbor } from '../wire/cbor.ts'
 

@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { isTsunagiError } from '../errors.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import type { SessionMessage } from './session.ts'
+import type { SessionMessage } from './session-messages.ts'
 import type { SessionEnd, Side } from './session-pair.fixture.ts'
 import type { StoredMessage } from './store.ts'
 

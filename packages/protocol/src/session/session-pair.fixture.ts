@@ -13,15 +13,11 @@ import type { SessionPayload, SessionType } from '../messages.ts'
 import type { CryptoProvider, SigningKey, TrafficKey } from '../ports.ts'
 import { type Bytes, equalBytes, utf8 } from '../wire/bytes.ts'
 import { uuidV4 } from '../wire/uuid.ts'
+import { HEADER_LENGTH } from './frame.ts'
+import type { DurableState, KeptSession, SessionHost, SessionTrace } from './host.ts'
 import type { MemoryStore } from './memory-store.fixture.ts'
-import {
-  type DurableState,
-  type KeptSession,
-  Session,
-  type SessionHost,
-  type SessionMessage,
-  type SessionTrace,
-} from './session.ts'
+import { Session } from './session.ts'
+import type { SessionMessage } from './session-messages.ts'
 import type { SessionState } from './states.ts'
 import type { StoredMessage } from './store.ts'
 
@@ -215,7 +211,10 @@ function codeOf(error: unknown): string {
   return error instanceof TsunagiError ? error.code : String(error)
 }
 
-/** A link of a page: when that is gone it neither sends nor hears anything, and closes when the other side notices. */
+/**
+ * A link of a page: when that is gone it neither sends nor hears anything, and closes when the other side notices. It refuses a
+ * second frame of one key and counter, so that every test of a session is one of R24.
+ */
 class PageLink implements Link {
   readonly kind = 'memory'
   readonly route: Link['route']
@@ -224,6 +223,7 @@ class PageLink implements Link {
   readonly binding: Link['binding']
   readonly #link: Link
   readonly #isGone: () => boolean
+  readonly #headers = new Set<string>()
 
   constructor(link: Link, isGone: () => boolean) {
     this.#link = link
@@ -253,6 +253,9 @@ class PageLink implements Link {
   }
 
   send(frame: Bytes): void {
+    const header = frame.subarray(0, HEADER_LENGTH).toString()
+    if (this.#headers.has(header)) throw new Error('A counter was used twice under one key.')
+    this.#headers.add(header)
     if (!this.#isGone()) this.#link.send(frame)
   }
 
@@ -433,15 +436,9 @@ class Work {
     }
   }
 
-  /** Refuses to seal two frames under one key and counter, so that every test of a session is one of R24. */
   #trafficKey(key: TrafficKey): TrafficKey {
-    const used = new Set<string>()
     return {
-      seal: (nonce, header, plaintext) => {
-        if (used.has(nonce.toString())) throw new Error('A counter was used twice under one key.')
-        used.add(nonce.toString())
-        return this.#count(key.seal(nonce, header, plaintext))
-      },
+      seal: (nonce, header, plaintext) => this.#count(key.seal(nonce, header, plaintext)),
       open: (nonce, header, sealed) => this.#count(key.open(nonce, header, sealed)),
     }
   }

@@ -6,160 +6,38 @@ import type { PeerId, SessionInfo } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { Channel, Resumption } from '../handshake/channel.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
-import { LIMITS, PROTOCOL } from '../limits.ts'
+import { LIMITS } from '../limits.ts'
 import type { Link, LinkEvents } from '../links/link.ts'
-import { SESSION_TYPES, type SessionPayload, type SessionType, sessionPayloads } from '../messages.ts'
-import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
-import { type Bytes, equalBytes } from '../wire/bytes.ts'
-import { decodeAs, encodeCbor } from '../wire/cbor.ts'
+import { SESSION_TYPES, type SessionPayload, type SessionType } from '../messages.ts'
+import type { Bytes } from '../wire/bytes.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
-import { DURABLE_PREFIX, type FrameBody } from './frame.ts'
-import { durablePayload, Inbox } from './inbox.ts'
-import { Incoming, type IncomingMessage } from './incoming.ts'
+import { Arrivals, type ArrivalsOwner } from './arrivals.ts'
+import { DURABLE_PREFIX } from './frame.ts'
+import type { KeptSession, Rest, SessionHost } from './host.ts'
+import { durablePayload } from './inbox.ts'
 import { type DurableSend, Outbox } from './outbox.ts'
-import { LANES, type Lane, Outgoing } from './outgoing.ts'
-import { type FrameNumber, SecureChannel } from './secure-channel.ts'
+import { type Batch, Outgoing } from './outgoing.ts'
+import type { FrameNumber } from './secure-channel.ts'
+import { type DurableType, type EncodedPayload, EPHEMERAL, encodePayload, laneOf, typeOf } from './session-messages.ts'
+import { Standing } from './standing.ts'
 import { isOver, SESSION_STATES, type SessionEvent, type SessionState } from './states.ts'
-import type { SessionStore, StoredMessage, StoredSession } from './store.ts'
-
-/** One verified message. `message` payloads are bytes where their sender gave bytes; the others fit their schema. */
-export type SessionMessage = {
-  [T in SessionType]: { readonly type: T; readonly payload: SessionPayload<T> }
-}[SessionType]
-
-/** What the inspector shows of one message or refused frame. */
-export interface SessionTrace {
-  readonly direction: 'out' | 'in'
-  readonly type: string
-  readonly sequence: number
-  readonly size: number
-  readonly epoch: number
-  readonly counter: number
-  readonly refused: string | undefined
-}
-
-export interface SessionHost {
-  readonly clock: Clock
-  readonly crypto: CryptoProvider
-  readonly key: SigningKey
-  /** Undefined where the host keeps nothing: then no message is durable. */
-  readonly store: SessionStore | undefined
-  /** A verified frame came: page code of the other side lives. */
-  onHeard(): void
-  onMessage(message: SessionMessage, size: number): void
-  /** A message went to a link for the first time. */
-  onSent(type: SessionType, size: number): void
-  onDelivered(messages: number): void
-  /** A frame or a message of the peer was refused; the session goes on. */
-  onRefused(error: TsunagiError): void
-  /** Whether there is room to store durable messages; where not, inboxHasRoom() is called later. */
-  canTake(): boolean
-  /** A durable message was taken, for the first time. It stays stored until the store is told that it was handled. */
-  onTaken(message: StoredMessage, size: number): void
-  /** A durable message of ours was accepted, has arrived, or failed with `error`; also one of a page before this. */
-  onDurable(message: StoredMessage, state: DurableState, error?: TsunagiError): void
-  onStorageFailure(error: TsunagiError): void
-  /** The state changed. `error` says why it ended or was suspended. */
-  onState(state: SessionState, error: TsunagiError | undefined): void
-  /** There was no link for so long that nothing but durable messages is waited for. */
-  onGivenUp(): void
-  /** Undefined while nobody wants it. */
-  readonly onTrace: ((trace: SessionTrace) => void) | undefined
-}
-
-export type DurableState = 'accepted' | 'delivered' | 'failed'
-
-/** Why the other side closed a link on purpose, so that it is not opened again at once. */
-export type Rest = SessionPayload<'session_suspend'>['reason']
-
-/** What a page before this one left of a session. */
-export interface KeptSession {
-  readonly session: StoredSession
-  readonly outbox: readonly StoredMessage[]
-}
-
-/** Where each type goes; what is not named goes in the lane normal. */
-const LANE_OF: Partial<Record<SessionType, Lane>> = {
-  ping: 'high',
-  pong: 'high',
-  task_accept: 'high',
-  task_reject: 'high',
-  task_cancel: 'high',
-  task_query: 'high',
-  task_state: 'high',
-  task_credit: 'high',
-  task_renew: 'high',
-  chunk_ack: 'high',
-  chunk_resend: 'high',
-  error: 'high',
-  heartbeat: 'low',
-  status_report: 'low',
-  chunk_init: 'low',
-  chunk: 'low',
-  chunk_complete: 'low',
-}
-
-/** Sent once and never again: a late one says nothing. */
-const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat', 'task_renew'])
-
-/** What may be kept over pages. */
-const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message, SESSION_TYPES.task_result])
-type DurableType = 'message' | 'task_result'
-
-/** Types whose payload may be as large as a message; the others keep to PROTOCOL.maxControl. */
-const LARGE: ReadonlySet<SessionType> = new Set(['message', 'task_delegate', 'task_result', 'chunk'])
-
-/** Types that may travel as raw bytes. */
-const RAW: ReadonlySet<SessionType> = new Set(['message', 'chunk'])
-
-/** The last message on a link, outside the order of the others. */
-const GOODBYES: ReadonlySet<number> = new Set([SESSION_TYPES.session_close, SESSION_TYPES.session_suspend])
-
-const typeNames = new Map<number, SessionType>(
-  (Object.entries(SESSION_TYPES) as [SessionType, number][]).map(([name, number]) => [number, name]),
-)
+import type { StoredMessage, StoredSession } from './store.ts'
+import { Traffic, wentElsewhere } from './traffic.ts'
 
 export class Session {
   readonly peer: Bytes
   readonly #peerId: PeerId
   readonly #host: SessionHost
   readonly #outgoing = new Outgoing()
-  readonly #incoming = new Incoming((message) => this.#arrived(message))
   readonly #outbox: Outbox
-  readonly #inbox: Inbox
+  readonly #arrivals: Arrivals
+  readonly #traffic: Traffic
+  readonly #standing: Standing
   readonly #createdAt: number
-  /** Undefined before the first handshake. */
-  #id: Bytes | undefined
   #state: SessionState = 'new'
-  /**
-   * What has come by sequence number is not certain: a page before this one had the session, or a handshake settled the numbers
-   * anew and the other side, not heard since, may not have ended it.
-   */
-  #isUnsettled = false
-  /** The other side was heard, which says nothing before its store has the session: from then on its next page has it, too. */
-  #isShared = false
-  /** Its id is being stored. */
-  #isBeginning = false
   #rest: Rest | undefined
-  #current: SecureChannel | undefined
-  /** Replaced, and closed when the other side is seen to use the new one. */
-  #previous: SecureChannel | undefined
-  /** The lowest epoch not used by the channels before the current one. */
-  #epochBefore = 1
-  /** What the other side had acknowledged before the current channel; whoever has less has lost its state. */
-  #leastAck = 1
   #since: number | undefined
   #activeAt: number
-  #received = 0
-  #pumpDue = false
-  #ackDue = false
-  #unacknowledgedBytes = 0
-  #resendAskedFor = 0
-  #resendAskedAt = 0
-  #frameBeingRead: FrameNumber = { epoch: 0, counter: 0 }
-  #unlinked = Promise.resolve()
-  #tellUnlinked = (): void => undefined
-  #stopAckTimer: (() => void) | undefined
   #stopPatience: (() => void) | undefined
 
   /** attach() gives it its first channel. */
@@ -170,18 +48,17 @@ export class Session {
     const now = host.clock.now()
     this.#createdAt = kept?.session.createdAt ?? now
     this.#activeAt = kept?.session.activeAt ?? now
-    this.#inbox = new Inbox(this.#inboxHost(), this.#peerId, kept?.session.durableExpected ?? 1)
-    this.#outbox = new Outbox(this.#outboxHost(), this.#peerId, kept?.session.durableNext ?? 1, kept?.outbox ?? [])
+    const { durableNext = 1, durableExpected = 1, epoch = 1 } = kept?.session ?? {}
+    this.#outbox = new Outbox(this.#outboxHost(), this.#peerId, durableNext, kept?.outbox ?? [])
+    this.#arrivals = new Arrivals(host, this.#arrivalsOwner(), this.#peerId, durableExpected)
+    const { incoming, inbox } = this.#arrivals
+    this.#traffic = new Traffic(this.#trafficHost(), this.#outgoing, incoming, epoch)
+    this.#standing = new Standing(
+      { outgoing: this.#outgoing, incoming, outbox: this.#outbox, inbox, traffic: this.#traffic },
+      kept?.session,
+    )
     if (kept === undefined) return
-    if (kept.session.id !== '') {
-      this.#id = uuidBytes(kept.session.id)
-      this.#state = 'suspended'
-      this.#isUnsettled = true
-      this.#isShared = kept.session.shared
-    }
-    this.#epochBefore = kept.session.epoch
-    this.#outgoing.restart(kept.session.next, 1)
-    this.#incoming.restart(kept.session.expected)
+    if (kept.session.id !== '') this.#state = 'suspended'
     for (const message of kept.outbox) this.#enqueueDurable(message)
   }
 
@@ -191,7 +68,7 @@ export class Session {
 
   /** Whether a handshake that names `id` goes on with this session, or gives it the first channel that the other side has. */
   answersTo(id: Bytes): boolean {
-    return !isOver(this.#state) && (!this.#isShared || this.#isOf(id))
+    return !isOver(this.#state) && this.#standing.answersTo(id)
   }
 
   /** Why the other side closed the link; undefined while there is one, or where it was lost. */
@@ -201,7 +78,7 @@ export class Session {
 
   /** The link in use. */
   get link(): Pick<Link, 'kind' | 'route'> | undefined {
-    return this.#current?.channel.link
+    return this.#traffic.link
   }
 
   /** Milliseconds since 1970 at which a frame last came. */
@@ -220,43 +97,34 @@ export class Session {
 
   get info(): SessionInfo {
     return {
-      id: this.#id === undefined ? '' : uuidText(this.#id),
+      id: this.#standing.id,
       state: this.#state,
       since: this.#since,
       createdAt: this.#createdAt,
       sent: this.#outgoing.nextSequence - 1,
-      received: this.#received,
+      received: this.#arrivals.received,
       waiting: this.#outgoing.waiting,
     }
   }
 
   /** What a handshake may offer to go on with; undefined before the first one, and once the session is over. */
   get resumption(): Resumption | undefined {
-    if (isOver(this.#state) || this.#id === undefined) return undefined
-    return {
-      sessionId: this.#id,
-      epoch: this.#unusedEpoch,
-      at: {
-        next: this.#outgoing.nextSequence,
-        ...(!this.#isUnsettled && { expected: this.#acknowledgeable }),
-        durable: this.#inbox.taken,
-      },
-    }
+    return isOver(this.#state) ? undefined : this.#standing.resumption
   }
 
   /** The session as the store keeps it. */
   get record(): StoredSession {
     return {
       peer: this.#peerId,
-      id: this.#id === undefined ? '' : uuidText(this.#id),
-      shared: this.#isShared,
+      id: this.#standing.id,
+      shared: this.#standing.isShared,
       createdAt: this.#createdAt,
       activeAt: this.#activeAt,
-      epoch: this.#unusedEpoch,
+      epoch: this.#traffic.unusedEpoch,
       next: this.#outgoing.nextSequence,
-      expected: this.#acknowledgeable,
+      expected: this.#standing.acknowledgeable,
       durableNext: this.#outbox.next,
-      durableExpected: this.#inbox.expected,
+      durableExpected: this.#arrivals.inbox.expected,
     }
   }
 
@@ -271,41 +139,27 @@ export class Session {
 
   /** Goes on over `channel`. What the one before did not deliver is sent again there. @returns what gets the link's events */
   attach(channel: Channel): LinkEvents {
-    const secured: SecureChannel = new SecureChannel(channel, this.#host, {
-      frame: (body, number, size) => this.#read(secured, body, number, size),
-      refused: (error) => this.#refused(error),
-      room: () => this.#pump(),
-      closed: (reason) => this.#channelClosed(secured, reason),
-    })
-    if (isOver(this.#state)) {
-      // It ended while the handshake was under way.
-      secured.close()
-      return secured.linkEvents
-    }
-    this.#epochBefore = this.#unusedEpoch
-    this.#previous?.close()
-    this.#previous = this.#current
-    this.#current = secured
-    const isNew = !this.#isOf(channel.sessionId)
-    if (isNew) this.#begin(channel.sessionId)
+    const events = this.#traffic.moveTo(channel)
+    // It may have ended while the handshake was under way.
+    if (isOver(this.#state)) return events
     this.#rest = undefined
     this.#stopPatience?.()
     this.#stopPatience = undefined
-    this.#since ??= this.#host.clock.now()
-    this.#activeAt = this.#host.clock.now()
-    const settled = this.#resume(channel.resumed)
-    this.#leastAck = this.#outgoing.unacknowledged
+    const now = this.#host.clock.now()
+    this.#since ??= now
+    this.#activeAt = now
+    const isNew = !this.#standing.isOf(channel.sessionId)
+    if (isNew) this.#begin(channel.sessionId)
+    const settled = this.#standing.resume(channel.resumed)
     if (settled === undefined) {
       this.#violation(wentElsewhere())
-      return secured.linkEvents
+      return events
     }
     if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
-    const stored = this.store()
-    if (isNew) void stored.then(() => this.#begun(channel.sessionId))
-    this.#ackDue = true
-    this.#schedulePump()
-    return secured.linkEvents
+    if (!isNew) void this.store()
+    this.#traffic.begin()
+    return events
   }
 
   /**
@@ -320,13 +174,13 @@ export class Session {
         type: SESSION_TYPES[type],
         raw,
         payload: bytes,
-        lane: LANE_OF[type] ?? 'normal',
+        lane: laneOf(type),
         ephemeral: EPHEMERAL.has(type),
         durable: undefined,
         settle: (error) => (error === undefined ? fulfil() : reject(error)),
       })
-      if (this.#current === undefined) this.#losePatience()
-      else this.#schedulePump()
+      if (this.link === undefined) this.#losePatience()
+      else this.#traffic.flush()
     })
   }
 
@@ -339,7 +193,7 @@ export class Session {
 
   /** Messages that could not be stored for want of room now can. */
   inboxHasRoom(): void {
-    this.#inbox.resume()
+    this.#arrivals.inbox.resume()
   }
 
   /** Writes the state that is only a hint down; what must not be lost is written with each durable message. Never rejects. */
@@ -358,108 +212,58 @@ export class Session {
       'SESSION_EXPIRED',
       'The session with that peer has expired; what waited in it is given up.',
     )
-    if (this.#current === undefined) this.#end('expire', error)
+    if (this.link === undefined) this.#end('expire', error)
     else void this.close(error)
   }
 
   /** Closes the link on purpose; the session goes on when there is another. Fulfils when the link is gone. */
   leave(reason: Rest): Promise<void> {
-    if (this.#current === undefined || isOver(this.#state)) return this.#unlinked
-    this.#sayGoodbye(this.#current, SESSION_TYPES.session_suspend, { reason })
-    this.#rest = reason
-    void this.store()
-    return this.#unlinked
+    if (this.link !== undefined && !isOver(this.#state)) {
+      this.#traffic.sayGoodbye('session_suspend', { reason })
+      this.#rest = reason
+      void this.store()
+    }
+    return this.#traffic.unlinked
   }
 
   /** Tells the other side, rejects what waits with `error`, and lets go of the link, which is gone when this fulfils. Idempotent. */
   close(error: TsunagiError): Promise<void> {
-    if (isOver(this.#state)) return this.#unlinked
-    if (this.#current !== undefined) {
-      const payload = { code: error.code, message: error.message.slice(0, 256) }
-      this.#sayGoodbye(this.#current, SESSION_TYPES.session_close, payload)
+    if (!isOver(this.#state)) {
+      this.#traffic.sayGoodbye('session_close', { code: error.code, message: error.message.slice(0, 256) })
+      this.#end('close', error)
     }
-    this.#previous?.close()
-    this.#end('close', error)
-    return this.#unlinked
+    return this.#traffic.unlinked
   }
 
   /** The page goes: what is kept goes on with the next one, everything else is rejected. */
   abandon(error: TsunagiError): void {
     this.#stopPatience?.()
-    this.#stopAckTimer?.()
+    this.#traffic.stop()
     this.#outgoing.failAll(error)
     this.#outbox.abandon(error)
   }
 
   /** Drops the link, as if the network had done it. */
   dropLink(): void {
-    this.#current?.close()
+    this.#traffic.dropLink()
   }
 
-  #isOf(id: Bytes): boolean {
-    return this.#id !== undefined && equalBytes(this.#id, id)
-  }
-
-  /** A handshake made the session. Where one before it gave it another id, that came to nothing on the other side. */
+  /**
+   * Nothing is said before the id is stored: the next page could not go on with what the other side would believe to share.
+   */
   #begin(id: Bytes): void {
-    this.#closePrevious()
-    this.#id = id.slice()
-    this.#isUnsettled = false
-    this.#isBeginning = true
-    this.#outgoing.restart(1, 1)
-  }
-
-  /** The id is stored. Before that nothing is said: the next page could not go on with what the other side believes to share. */
-  #begun(id: Bytes): void {
-    if (!this.#isOf(id)) return
-    this.#isBeginning = false
-    this.#schedulePump()
-  }
-
-  /** @returns messages known to have arrived, or undefined where the other side goes on from what it cannot know */
-  #resume(resumed: Channel['resumed']): number | undefined {
-    this.#outgoing.dropEphemeral()
-    if (resumed === undefined) return 0
-    const { ours, theirs } = resumed
-    if (ours.expected !== undefined && theirs.expected !== undefined) {
-      // What the other side had when it offered to go on; it may have acknowledged more since.
-      const settled = this.#outgoing.acknowledge(theirs.expected, this.#window)
-      this.#outgoing.sendAgain()
-      this.#incoming.dropEarly()
-      return settled
-    }
-    // One page is new. Both start from what the other said, and what the old page still has on its way comes too late.
-    this.#closePrevious()
-    this.#isUnsettled = true
-    if (theirs.durable > this.#outbox.next) return undefined
-    const expected = ours.expected ?? theirs.next
-    this.#incoming.restart(expected)
-    this.#inbox.restart(expected)
-    return this.#outgoing.restart(theirs.expected ?? ours.next, theirs.durable)
-  }
-
-  /** The last frame of a link. The other side closes the link when it has read it; one that does not is not waited for. */
-  #sayGoodbye(channel: SecureChannel, type: number, payload: object): void {
-    this.#unlinked = new Promise((fulfil) => {
-      this.#tellUnlinked = fulfil
+    this.#standing.begin(id)
+    this.#traffic.hold()
+    void this.store().then(() => {
+      // Where it has got another one meanwhile, that one's turn comes.
+      if (this.#standing.isOf(id)) this.#traffic.release()
     })
-    const record = { type, raw: false, more: false, durable: false, lane: LANES.high, payload: encodeCbor(payload) }
-    channel.send({ ...this.#acknowledgement(), prompt: false, first: this.#outgoing.nextSequence, records: [record] })
-    const stop = this.#host.clock.after(LIMITS.closeGrace, () => channel.close())
-    void this.#unlinked.then(stop)
   }
 
   /** @throws TsunagiError INVALID_STATE, INVALID_FORMAT, MESSAGE_TOO_LARGE */
-  #encode<T extends SessionType>(
-    type: T,
-    payload: SessionPayload<T>,
-  ): { readonly raw: boolean; readonly bytes: Bytes } {
+  #encode<T extends SessionType>(type: T, payload: SessionPayload<T>): EncodedPayload {
     if (isOver(this.#state)) throw new TsunagiError('INVALID_STATE', 'The session with that peer is over.')
-    const raw = RAW.has(type) && payload instanceof Uint8Array
-    const bytes = raw ? rawBytes(type, payload) : encodeCbor(payload)
-    const most = LARGE.has(type) ? PROTOCOL.maxMessage : PROTOCOL.maxControl
-    if (bytes.length <= most) return { raw, bytes }
-    throw new TsunagiError('MESSAGE_TOO_LARGE', `The message has ${bytes.length} bytes; at most ${most} go in one.`)
+    return encodePayload(type, payload)
   }
 
   #enqueueDurable(message: StoredMessage): void {
@@ -485,7 +289,7 @@ export class Session {
       onAccepted: (message) => {
         this.#host.onDurable(message, 'accepted')
         this.#enqueueDurable(message)
-        this.#schedulePump()
+        this.#traffic.flush()
       },
       onDelivered: (message) => this.#host.onDurable(message, 'delivered'),
       onFailed: (message, error) => this.#host.onDurable(message, 'failed', error),
@@ -493,48 +297,42 @@ export class Session {
     }
   }
 
-  #inboxHost(): ConstructorParameters<typeof Inbox>[0] {
-    const { store, clock } = this.#host
+  #arrivalsOwner(): ArrivalsOwner {
     return {
-      store,
-      now: () => clock.now(),
+      isOver: () => isOver(this.#state),
       record: () => this.record,
-      canTake: () => this.#host.canTake(),
-      onVolatile: (message) => this.#deliver(message),
-      onTaken: (message, incoming) => {
-        this.#received++
-        this.#traceIn(incoming, undefined)
-        this.#host.onTaken(message, incoming.payload.length)
+      reading: () => this.#traffic.reading,
+      onProgress: () => this.#traffic.acknowledge(),
+      onGoodbye: (goodbye) => {
+        if (goodbye.type === 'session_close') this.#closedByPeer(goodbye.payload)
+        else this.#suspendedByPeer(goodbye.payload)
       },
-      onProgress: () => {
-        this.#ackDue = true
-        this.#schedulePump()
+      onRefused: ({ code, message }) => {
+        // Where there is no room for the answer, the peer learns it from nobody; it is told only to help.
+        this.send('error', { code, message: message.slice(0, 256) }).catch(() => undefined)
       },
       onViolation: (error) => {
         this.#host.onRefused(error)
         void this.close(error)
       },
-      onStorageFailure: (error) => this.#host.onStorageFailure(error),
     }
   }
 
-  /** Up to which sequence number all has arrived, and what is durable of it is stored. */
-  get #acknowledgeable(): number {
-    return this.#inbox.acknowledgeable(this.#incoming.expected)
-  }
-
-  /** Of what it still has on its way nothing is taken. */
-  #closePrevious(): void {
-    this.#previous?.close()
-    this.#previous = undefined
-  }
-
-  get #window(): number {
-    return this.#current?.window ?? LIMITS.receiveWindow
-  }
-
-  get #unusedEpoch(): number {
-    return Math.max(this.#epochBefore, this.#current?.unusedEpoch ?? 1)
+  #trafficHost(): ConstructorParameters<typeof Traffic>[0] {
+    const { clock, crypto, key } = this.#host
+    return {
+      clock,
+      crypto,
+      key,
+      acknowledgeable: () => this.#standing.acknowledgeable,
+      onHeard: (isCurrent) => this.#heard(isCurrent),
+      onSettled: (messages) => this.#host.onDelivered(messages),
+      onFinished: (finished, number) => this.#sent(finished, number),
+      onGoodbye: (goodbye, sequence) => this.#arrivals.takeGoodbye(goodbye, sequence),
+      onRefused: (error) => this.#refused(error),
+      onViolation: (error) => this.#violation(error),
+      onUnlinked: (reason) => this.#unlinked(reason),
+    }
   }
 
   #storageFailed(cause: unknown): void {
@@ -549,177 +347,29 @@ export class Session {
     })
   }
 
-  #read(from: SecureChannel, body: FrameBody, number: FrameNumber, size: number): void {
-    const goodbye = body.records.find(({ type }) => GOODBYES.has(type))
-    if (isOver(this.#state)) {
-      // Both sides closed at once, and neither has to wait for the other.
-      if (goodbye !== undefined) from.close()
-      return
-    }
-    // What was closed may have had frames of other numbers on their way through the host's crypto threads.
-    if (from !== this.#current && from !== this.#previous) return
-    if (from === this.#current) {
-      this.#closePrevious()
-      this.#isUnsettled = false
-      if (!this.#isShared) {
-        this.#isShared = true
-        void this.store()
-      }
-      if (body.ack < this.#leastAck) {
-        void this.close(wentElsewhere())
-        return
-      }
-    }
+  #heard(isCurrent: boolean): void {
     this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
-    this.#frameBeingRead = number
-    const settled = this.#outgoing.acknowledge(body.ack, body.window)
-    if (settled === undefined) {
-      this.#violation(new TsunagiError('SEQUENCE_ERROR', 'The peer acknowledged what was never sent to it.'))
-      return
+    if (isCurrent && this.#standing.heard()) void this.store()
+  }
+
+  #sent(finished: Batch['finished'], number: FrameNumber): void {
+    for (const { message, sequence } of finished) {
+      const type = typeOf(message.type) as SessionType
+      const size = message.payload.length - (message.durable === undefined ? 0 : DURABLE_PREFIX)
+      this.#host.onSent(type, size)
+      this.#host.onTrace?.({ direction: 'out', type, sequence, size, ...number, refused: undefined })
     }
-    if (settled > 0) this.#host.onDelivered(settled)
-    if (goodbye !== undefined) {
-      // Outside the order: what is missing before it was given up by its sender and will not come.
-      this.#deliver({ ...goodbye, sequence: body.first })
-      return
-    }
-    if (body.resend) this.#outgoing.sendAgain()
-    try {
-      this.#incoming.take(body.first, body.records)
-    } catch (cause) {
-      this.#violation(toTsunagiError(cause, 'INVALID_FORMAT', 'A frame of the peer could not be read.'))
-      return
-    }
-    if (isOver(this.#state)) return
-    if (body.records.length > 0) this.#acknowledgeSoon(body.prompt, size)
-    if (this.#incoming.hasGap) this.#askAgain()
-    this.#pump()
-  }
-
-  /** At once where the sender may be waiting for it, else with what goes out anyway, after a while, or with much received. */
-  #acknowledgeSoon(prompt: boolean, size: number): void {
-    this.#unacknowledgedBytes += size
-    if (prompt || this.#unacknowledgedBytes >= LIMITS.receiveWindow / 4) {
-      this.#ackDue = true
-      return
-    }
-    this.#stopAckTimer ??= this.#host.clock.after(LIMITS.ackDelay, () => {
-      this.#stopAckTimer = undefined
-      this.#ackDue = true
-      this.#pump()
-    })
-  }
-
-  /** Once for what is missing, and again where that did not help: the request may be lost as well. */
-  #askAgain(): void {
-    const now = this.#host.clock.now()
-    const { expected } = this.#incoming
-    if (this.#isBeginning) return
-    if (this.#resendAskedFor === expected && Math.abs(now - this.#resendAskedAt) < LIMITS.resendSpacing) return
-    this.#resendAskedFor = expected
-    this.#resendAskedAt = now
-    this.#current?.send({
-      ...this.#acknowledgement(),
-      prompt: false,
-      resend: true,
-      first: this.#outgoing.nextSequence,
-      records: [],
-    })
-  }
-
-  #acknowledgement(): Pick<FrameBody, 'ack' | 'window' | 'resend'> {
-    this.#ackDue = false
-    this.#unacknowledgedBytes = 0
-    this.#stopAckTimer?.()
-    this.#stopAckTimer = undefined
-    return { ack: this.#acknowledgeable, window: this.#window, resend: false }
-  }
-
-  /** In a moment: what is sent in one go shares a frame. */
-  #schedulePump(): void {
-    if (this.#pumpDue) return
-    this.#pumpDue = true
-    void Promise.resolve().then(() => {
-      this.#pumpDue = false
-      this.#pump()
-    })
-  }
-
-  #pump(): void {
-    if (this.#isBeginning) return
-    const channel = this.#current
-    while (channel?.hasRoom && !isOver(this.#state)) {
-      const batch = this.#outgoing.take()
-      if (batch === undefined && !this.#ackDue) return
-      const number = channel.send({
-        ...this.#acknowledgement(),
-        prompt: batch?.records.some(({ lane }) => lane !== LANES.low) === true && !this.#outgoing.hasWork,
-        first: batch?.first ?? this.#outgoing.nextSequence,
-        records: batch?.records ?? [],
-      })
-      for (const { message, sequence } of batch?.finished ?? []) {
-        const type = typeNames.get(message.type) as SessionType
-        const size = message.payload.length - (message.durable === undefined ? 0 : DURABLE_PREFIX)
-        this.#host.onSent(type, size)
-        this.#host.onTrace?.({ direction: 'out', type, sequence, size, ...number, refused: undefined })
-      }
-    }
-  }
-
-  #arrived(message: IncomingMessage): void {
-    if (isOver(this.#state)) return
-    if (!message.durable || DURABLE.has(message.type)) this.#inbox.add(message)
-    else this.#violation(new TsunagiError('INVALID_FORMAT', 'The peer sent as durable what cannot be.'))
-  }
-
-  #deliver(incoming: IncomingMessage): void {
-    if (isOver(this.#state)) return
-    this.#received++
-    const type = typeNames.get(incoming.type)
-    let refused: TsunagiError | undefined
-    let message: SessionMessage | undefined
-    try {
-      message = readMessage(type, incoming.raw, incoming.payload)
-    } catch (cause) {
-      refused = toTsunagiError(cause, 'INVALID_FORMAT', 'A message of the peer could not be read.')
-    }
-    this.#traceIn(incoming, refused)
-    if (message === undefined) this.#answerRefused(refused as TsunagiError, type)
-    else if (message.type === 'session_close') this.#closedByPeer(message.payload)
-    else if (message.type === 'session_suspend') this.#suspendedByPeer(message.payload)
-    else this.#host.onMessage(message, incoming.payload.length)
-  }
-
-  #traceIn({ type, sequence, payload }: IncomingMessage, refused: TsunagiError | undefined): void {
-    this.#host.onTrace?.({
-      direction: 'in',
-      type: typeNames.get(type) ?? `unknown (${type})`,
-      sequence,
-      size: payload.length,
-      ...this.#frameBeingRead,
-      refused: refused?.message,
-    })
   }
 
   #suspendedByPeer({ reason }: SessionPayload<'session_suspend'>): void {
     this.#rest = reason
-    this.#current?.close()
-    this.#previous?.close()
-  }
-
-  /** The other side learns that a message of it was not understood; an error is not answered. */
-  #answerRefused(error: TsunagiError, type: SessionType | undefined): void {
-    this.#host.onRefused(error)
-    if (type === 'error') return
-    // Where there is no room for the answer, the peer learns it from nobody; it is told only to help.
-    this.send('error', { code: error.code, message: error.message.slice(0, 256) }).catch(() => undefined)
+    this.#traffic.dropLinks()
   }
 
   #closedByPeer({ code, message }: SessionPayload<'session_close'>): void {
     this.#end('close', new TsunagiError(code, `The peer ended the session: ${message}`))
-    this.#current?.close()
-    this.#previous?.close()
+    this.#traffic.dropLinks()
   }
 
   #refused(error: TsunagiError): void {
@@ -738,18 +388,11 @@ export class Session {
   /** Numbers that do not fit are mended by going on over a new channel; a peer that breaks the protocol is left. */
   #violation(error: TsunagiError): void {
     this.#host.onRefused(error)
-    if (error.code === 'SEQUENCE_ERROR' && this.#state === 'established') this.#current?.close()
+    if (error.code === 'SEQUENCE_ERROR' && this.#state === 'established') this.#traffic.dropLink()
     else void this.close(error)
   }
 
-  #channelClosed(channel: SecureChannel, reason: Error | undefined): void {
-    if (channel === this.#previous) this.#previous = undefined
-    if (channel !== this.#current) return
-    this.#epochBefore = this.#unusedEpoch
-    this.#current = undefined
-    // The other side may have given that one up already.
-    this.#previous?.close()
-    this.#tellUnlinked()
+  #unlinked(reason: Error | undefined): void {
     if (isOver(this.#state)) return
     this.#outgoing.dropEphemeral()
     this.#losePatience()
@@ -759,12 +402,11 @@ export class Session {
 
   #end(event: 'expire' | 'close', error: TsunagiError): void {
     this.#stopPatience?.()
-    this.#stopAckTimer?.()
+    this.#traffic.end()
     this.#move(event, error)
     this.#outgoing.failAll(error)
     this.#outbox.failAll(error)
-    this.#incoming.dropEarly()
-    this.#inbox.stop()
+    this.#arrivals.stop()
     this.#host.store?.end(this.#peerId).catch((cause: unknown) => this.#storageFailed(cause))
   }
 
@@ -774,30 +416,4 @@ export class Session {
     this.#state = state
     if (changed) this.#host.onState(state, error)
   }
-}
-
-function wentElsewhere(): TsunagiError {
-  return new TsunagiError('SESSION_NOT_FOUND', 'The peer goes on from another place than the session had reached.')
-}
-
-/** A message is taken as it is now; a chunk was made to be sent, and nobody writes to it any more. */
-function rawBytes(type: SessionType, payload: Uint8Array): Bytes {
-  return type === 'chunk' ? (payload as Bytes) : new Uint8Array(payload)
-}
-
-/** @throws TsunagiError INVALID_FORMAT, MISSING_FIELDS, MESSAGE_TOO_LARGE */
-export function readMessage(type: SessionType | undefined, raw: boolean, bytes: Bytes): SessionMessage {
-  if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'The peer sent a message of a type unknown here.')
-  if (raw) {
-    // A chunk is not kept for long, and its bytes are its own where it came in several records.
-    if (type === 'chunk') return { type, payload: bytes }
-    if (type !== 'message') throw new TsunagiError('INVALID_FORMAT', `The peer sent a ${type} as raw bytes.`)
-    // A copy where it is a part: a listener that keeps a small message would keep its whole frame alive.
-    return { type, payload: bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes) }
-  }
-  if (!LARGE.has(type) && bytes.length > PROTOCOL.maxControl) {
-    throw new TsunagiError('MESSAGE_TOO_LARGE', `The peer sent a ${type} of ${bytes.length} bytes.`)
-  }
-  if (type === 'chunk') throw new TsunagiError('INVALID_FORMAT', 'The peer sent a chunk that is no raw bytes.')
-  return { type, payload: decodeAs(sessionPayloads[type], bytes, type) } as SessionMessage
 }
