@@ -10,6 +10,8 @@ export const MOST_PEERS = 15_000
 export const MOST_RATE = 50_000
 export const MOST_SECONDS = 300
 
+const CPU = 'process_cpu_seconds_total'
+
 /** Joins under way at once while the peers come for the first time. */
 const JOINS = 200
 
@@ -63,9 +65,12 @@ export async function load({
     log(`${count} peers joined in ${inSeconds(took)}: ${Math.round((1_000 * count) / took)} a second`)
     const quiet = (await server.memory()) - empty
     log(`${Math.round(quiet / count)} bytes a peer when all have joined`)
+    const before = await server.metrics()
     const figures = await traffic(peers, { rate, duration: 1_000 * seconds })
     const metrics = await server.metrics()
     const rss = (metrics.get('process_resident_memory_bytes') ?? Number.NaN) - empty
+    const busy = ((metrics.get(CPU) ?? Number.NaN) - (before.get(CPU) ?? Number.NaN)) / seconds
+    log(`the server took ${Math.round(100 * busy)} % of a core while it relayed`)
     log(
       `event loop of the server: p99 ${round(1_000 * (metrics.get('nodejs_eventloop_lag_p99_seconds') ?? Number.NaN))} ms`,
     )
