@@ -30,7 +30,8 @@ export class OutgoingTransfer implements Transfer {
   #granted = 0
   /** The receiver was asked from which chunk to go on, and has not answered. */
   #isAsking = false
-  #round = 0
+  /** Begins by chance: an answer to a page before this one must not pass for the answer to this one's question. */
+  #round: number
   #isFinishing = false
   #isRunning = false
   #resendsLeft: number = LIMITS.maxChunkResends
@@ -39,6 +40,8 @@ export class OutgoingTransfer implements Transfer {
   constructor(host: RecordHost, stored: StoredTransfer, source: ChunkSource | undefined) {
     this.#host = host
     this.#source = source
+    const [first = 0] = new Uint32Array(host.crypto.randomBytes(4).buffer)
+    this.#round = first
     this.#maxWindow = windowOf(stored.chunkSize)
     this.#record = new TransferRecord(host, stored, source === undefined ? 'interrupted' : 'offered', () => {
       this.#letGo()
@@ -123,6 +126,8 @@ export class OutgoingTransfer implements Transfer {
   }
 
   handleComplete({ chunks, size, digest }: { chunks: number; size: number; digest: Bytes }): void {
+    // As in handleAck(): it comes again once the source has proven itself.
+    if (this.#isAsking || this.#source === undefined) return
     const isRight = chunks === this.#read && size === this.#bytes && equalBytes(digest, this.#digest)
     if (!this.#isAll || !isRight || this.#toProve !== undefined) {
       this.#violation('The peer says that it has something else than was sent to it.')

@@ -178,9 +178,10 @@ export class Pages {
     while (count < most) {
       const before = count
       for (const from of ['a', 'b'] as const) {
+        if (count >= most) break
         const { urgent, others } = this.queues[from]
         const message = urgent.shift() ?? others.shift()
-        if (message === undefined || count >= most) continue
+        if (message === undefined) continue
         count++
         if (message.type === 'chunk') this.chunkBytes += (message.payload as Bytes).length
         this[OTHER[from]].transfers.handle(from, message as never)

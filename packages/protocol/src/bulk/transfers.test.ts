@@ -3,6 +3,7 @@ import type { Transfer, TransferSink } from '../api.ts'
 import { createWebCryptoProvider } from '../crypto/webcrypto.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
+import type { SessionPayload } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { uuidBytes } from '../wire/uuid.ts'
 import { CHUNK_SIZE, EMPTY_DIGEST, extendDigest, windowOf, writeChunk } from './chunk.ts'
@@ -215,6 +216,19 @@ describe('a page that was loaded anew', () => {
     expect(pages.chunkBytes - before).toBeLessThan(40 * CHUNK_SIZE)
   })
 
+  test('as the sender, waits for the answer to its own question where an older word of the end comes first', async () => {
+    const { id } = offer(bytes(3))
+    do await pages.deliver(1)
+    while (state(pages.b.incoming) !== 'completed')
+    const old = pages.queues.b.others.find(({ type }) => type === 'chunk_complete')
+    await pages.reload('a')
+    const transfer = pages.a.transfers.resume(id, bytes(3), {})
+    pages.a.transfers.handle('b', old as never)
+    expect(state(transfer)).toBe('running')
+    await pages.deliver()
+    expect(state(transfer)).toBe('completed')
+  })
+
   test('as the sender, cannot go on with another source', async () => {
     const { id } = offer(bytes(40))
     await pages.deliver(60)
@@ -359,8 +373,14 @@ describe('a sender that lies harms its own transfer alone:', () => {
 describe('a receiver that lies harms its own transfer alone:', () => {
   let transfer: OutgoingTransfer
   let transfer_id: Bytes
+  /** Of the sender's question. */
+  let round: number
 
   beforeEach(async () => {
+    pages.tamper = (type, payload) => {
+      if (type === 'chunk_init') round = (payload as SessionPayload<'chunk_init'>).round
+      return payload
+    }
     pages.b.accept = { sink: new SlowSink() }
     transfer = offer(bytes(3 * WINDOW))
     transfer_id = uuidBytes(transfer.id)
@@ -375,13 +395,13 @@ describe('a receiver that lies harms its own transfer alone:', () => {
 
   test('it asks for what it acknowledged', () => {
     transfer.handleAck({ next: 2, window: 1 })
-    transfer.handleResend({ transfer_id, next: 1, window: 1, digest: EMPTY_DIGEST, round: 1 })
+    transfer.handleResend({ transfer_id, next: 1, window: 1, digest: EMPTY_DIGEST, round })
     expect(state(transfer)).toBe('CHUNK_ERROR')
   })
 
   test('it asks for the same again and again', () => {
     for (let i = 0; i < LIMITS.maxChunkResends + 2; i++) {
-      transfer.handleResend({ transfer_id, next: 0, window: 1, digest: EMPTY_DIGEST, round: 1 })
+      transfer.handleResend({ transfer_id, next: 0, window: 1, digest: EMPTY_DIGEST, round })
     }
     expect(state(transfer)).toBe('CHUNK_ERROR')
   })
