@@ -38,6 +38,8 @@ test('over plain http from elsewhere the page says which address helps', async (
   const alert = page.getByRole('alert')
   await alert.getByText('This page was not opened over a secure connection').waitFor()
   await alert.getByText('Open it by its https:// address, or as http://localhost').waitFor()
+  // What the page still asks for, such as its icon, is answered before the page goes.
+  await page.unrouteAll({ behavior: 'wait' })
 })
 
 test('a broken invite link says why, and the way on is by name', async () => {
