@@ -53,6 +53,12 @@ export const PROTOCOL = {
   maxRenewed: 256,
   /** Partial results of one task on their way or not yet read: a reader that is slow slows the handler, and neither piles up. */
   partialWindow: 32,
+  /** Length of a wake-up's reason in UTF-16 units: one line of a notification. */
+  maxWakeReason: 128,
+  /** A sealed wake-up behind its sender's presence record: what a server keeps of each, for people who may never come back. */
+  maxWakeUp: 2 * KiB,
+  /** No wake-up is good for longer, however far off it says it expires: as a session, which it would go on with. */
+  maxWakeLife: 24 * 3_600_000,
   /** Life of an introduction key: bounds what its theft opens. */
   introductionKeyLife: 7 * 24 * 3_600_000,
 } as const

@@ -37,6 +37,20 @@ const nonce = bytes(16)
 const signature = bytes(64)
 const digest = bytes(32)
 
+export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+/** What a wake-up says, before a session and in one. `expires`: milliseconds since 1970 by the server's clock. */
+const wakeUp = { reason: text(PROTOCOL.maxWakeReason), priority: v.picklist(PRIORITIES), expires: count }
+
+/**
+ * The target's answer to the wake-up of that nonce: `waking`, it opens a link; `active`, it was awake; `refused`, by its policy;
+ * `expired`, it came too late.
+ */
+export const WAKE_STATES = ['waking', 'active', 'refused', 'expired'] as const
+export type WakeState = (typeof WAKE_STATES)[number]
+const wakeUpAck = { wake_nonce: nonce, state: v.picklist(WAKE_STATES) }
+
 // ---------------------------------------------------------------------------------------------------------------
 // Open frames: before or outside a session
 
@@ -48,6 +62,8 @@ export const OPEN_TYPES = {
   link_candidates: 19,
   discovery: 20,
   error: 21,
+  wake_up: 22,
+  wake_up_ack: 23,
 } as const
 export type OpenType = keyof typeof OPEN_TYPES
 
@@ -101,6 +117,9 @@ export const openPayloads = {
   }),
   discovery: v.strictObject({ mesh_id: digest, introduction_key: key, not_after: count }),
   error: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
+  /** The envelope's nonce is the wake-up's; it is taken until it expires, however old its timestamp. */
+  wake_up: v.strictObject(wakeUp),
+  wake_up_ack: v.strictObject(wakeUpAck),
 } satisfies Record<OpenType, v.GenericSchema>
 export type OpenPayload<T extends OpenType> = v.InferOutput<(typeof openPayloads)[T]>
 
@@ -133,6 +152,8 @@ export const SESSION_TYPES = {
   task_renew: 19,
   task_partial: 20,
   task_credit: 21,
+  wake_up: 22,
+  wake_up_ack: 23,
   chunk_init: 32,
   chunk: 33,
   chunk_ack: 34,
@@ -140,9 +161,6 @@ export const SESSION_TYPES = {
   chunk_complete: 36,
 } as const
 export type SessionType = keyof typeof SESSION_TYPES
-
-export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const
-export type Priority = (typeof PRIORITIES)[number]
 
 export const TASK_REJECT_REASONS = ['full', 'unsupported', 'refused', 'expired', 'too_large', 'invalid_input'] as const
 export type TaskRejectReason = (typeof TASK_REJECT_REASONS)[number]
@@ -235,6 +253,8 @@ export const sessionPayloads = {
   session_close: v.strictObject({ code: v.picklist(ERROR_CODES), message: text(256) }),
   /** The link is closed on purpose and the session goes on later: `leaving`, the page goes; `idle`, nothing was said for long. */
   session_suspend: v.strictObject({ reason: v.picklist(['leaving', 'idle']) }),
+  wake_up: v.strictObject({ nonce, ...wakeUp }),
+  wake_up_ack: v.strictObject(wakeUpAck),
   /** A transfer is offered, or its sender asks from which chunk to go on. Each link carries one for each transfer (SPEC §9). */
   chunk_init: v.strictObject({
     transfer_id: uuid,
@@ -286,11 +306,17 @@ export const SIGNALING_TYPES = {
   discover: 10,
   found: 11,
   ice_servers: 12,
+  wake_up: 13,
+  wake_step: 14,
+  mail: 15,
+  mail_taken: 16,
+  push_subscribe: 17,
+  push_state: 18,
 } as const
 export type SignalingType = keyof typeof SIGNALING_TYPES
 
 /**
- * First byte of what is sealed into a relay, where it is no open frame. `introduction`: length(2) and the sender's presence
+ * First byte of what is sealed into a relay, a wake-up or mail, where it is no open frame. `introduction`: length(2) and the sender's presence
  * record, then an open frame. `link_frame`: the end(16) of a relay link it is for, then the frame; an empty one opens the
  * link. `link_close`: the end(16) of the sender's that is closed.
  */
@@ -331,6 +357,8 @@ export const signalingPayloads = {
     members: v.pipe(v.array(presenceRecord), v.maxLength(256)),
     total: count,
     ice_servers: iceServers,
+    /** The server's VAPID key (RFC 8292 §3.2), an uncompressed point of P-256; absent where it sends no pushes. */
+    vapid_key: v.optional(bytes(65)),
   }),
   presence: v.variant('event', [
     v.strictObject({ event: v.literal('joined'), presence: presenceRecord }),
@@ -345,6 +373,40 @@ export const signalingPayloads = {
   found: v.strictObject({ tag: digest, members: v.pipe(v.array(presenceRecord), v.maxLength(64)) }),
   /** Server to peer: take the place of those it was given, whose credentials are about to expire. */
   ice_servers: v.strictObject({ ice_servers: iceServers }),
+  /**
+   * Peer to server: a wake-up for one who may not be there, sealed as a relayed frame. `wake_id` names it in the answer. It is
+   * kept until it expires, and takes the place of one that the same sender left there before.
+   */
+  wake_up: v.strictObject({
+    wake_id: uuid,
+    public_key: key,
+    priority: v.picklist(PRIORITIES),
+    expires: count,
+    sealed: bytesUpTo(PROTOCOL.maxWakeUp),
+  }),
+  /**
+   * Server to peer, for each wake_up: how far it came. `socket`: handed to the socket the target has, and kept until that says
+   * it has it. `push`: kept, and the push service took a push for it. `mailbox`: kept. The others: not kept.
+   */
+  wake_step: v.strictObject({
+    wake_id: uuid,
+    step: v.picklist(['socket', 'push', 'mailbox', 'rate_limited', 'full', 'expired', 'unknown_peer']),
+  }),
+  /** Server to peer: a wake-up that was kept for it, from the peer of this key as far as the server knows. */
+  mail: v.strictObject({ mail_id: uuid, public_key: key, sealed: bytesUpTo(PROTOCOL.maxWakeUp) }),
+  /** Peer to server: it need not be kept any more. */
+  mail_taken: v.strictObject({ mail_id: uuid }),
+  /**
+   * Peer to server: where its browser takes pushes (RFC 8030; keys of RFC 8291), in the place of what it said before; without
+   * `subscription` nowhere. A push carries `label`, by which the peer's own service worker knows which peer it is for.
+   */
+  push_subscribe: v.strictObject({
+    subscription: v.optional(
+      v.strictObject({ endpoint: text(1_024), p256dh: bytes(65), auth: bytes(16), label: bytes(16) }),
+    ),
+  }),
+  /** Server to peer, for each push_subscribe: whether it will push from now on. */
+  push_state: v.strictObject({ subscribed: v.boolean() }),
 } satisfies Partial<Record<SignalingType, v.GenericSchema>>
 export type SignalingPayload<T extends keyof typeof signalingPayloads> = v.InferOutput<(typeof signalingPayloads)[T]>
 

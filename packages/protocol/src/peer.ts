@@ -687,6 +687,9 @@ export class PeerService implements Peer {
       case 'task_result':
         void this.#caller.handleResult(remote.id, message.payload)
         return
+      case 'wake_up':
+      case 'wake_up_ack':
+        return
       default:
         this.#transfers.handle(remote.id, message)
     }

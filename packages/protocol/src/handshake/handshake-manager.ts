@@ -153,6 +153,8 @@ export class HandshakeManager {
         break
       case 'handshake_confirm':
       case 'discovery':
+      case 'wake_up':
+      case 'wake_up_ack':
         throw new TsunagiError('INVALID_STATE', `A ${verified.type} does not come to a peer this way.`)
     }
   }
