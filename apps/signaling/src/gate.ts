@@ -14,6 +14,8 @@ export const SIGNALING_PATH = '/signaling'
 
 /** How often a stopping gate sends some of its peers away. */
 const DRAIN_STEP = 20
+/** One peer every so many milliseconds is no crowd: where few are sent away they are asked to come back at once. */
+const COME_BACK_SPACING = 3
 
 export interface GateHost extends ConnectionHost {
   readonly pages: PageOrigins
@@ -127,12 +129,13 @@ export class Gate {
       for (const socket of this.#connections.keys()) socket.terminate()
     })
     const leaving = [...this.#connections.values()]
+    const spread = Math.min(limits.drainSpread, leaving.length * COME_BACK_SPACING)
     const share = Math.max(1, Math.ceil((leaving.length * DRAIN_STEP) / limits.drainSpread))
     let cancelStep: () => void = () => undefined
     const sendAway = () => {
       // Who is told last is the first to come back: the server may be there again by then.
       for (const connection of leaving.splice(-share)) {
-        connection.close('goingAway', Math.floor(Math.random() * limits.drainSpread))
+        connection.close('goingAway', Math.floor(Math.random() * spread))
       }
       if (leaving.length > 0) cancelStep = clock.after(DRAIN_STEP, sendAway)
     }
