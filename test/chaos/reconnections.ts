@@ -10,9 +10,10 @@ const HANDSHAKE_SPACING = 1_100
 
 export interface Reconnections {
   readonly times: number
-  /** Bytes of live objects in the page's heap after garbage collection: a tenth of the way in, and at the end. */
-  readonly heap_before: number
-  readonly heap_after: number
+  /** Bytes of live objects in the page's heap after garbage collection, at each tenth of the way. */
+  readonly heaps: readonly number[]
+  /** How often the session came back by a relayed link, as it does where the browser makes no more connections for a while. */
+  readonly relayed: number
   /** RTCPeerConnections that were made and not closed, at the end. */
   readonly live_connections: number
   /** Whether it was one session all along. */
@@ -38,7 +39,8 @@ export async function countReconnections(times: number): Promise<Reconnections> 
     await Promise.all([here.connected(), there.connected()])
     const devtools = await here.devtools()
     const session = await here.evaluate(() => window.chaos.sessions)
-    let heapBefore = 0
+    const heaps: number[] = []
+    let relayed = 0
     for (let n = 1; n <= times; n++) {
       // A peer takes one handshake a second from another, and lets more than that run into their time-out.
       await new Promise((wait) => setTimeout(wait, HANDSHAKE_SPACING))
@@ -47,12 +49,13 @@ export async function countReconnections(times: number): Promise<Reconnections> 
         const states = await Promise.all([here, there].map((tab) => tab.evaluate(() => window.chaos.state)))
         throw new Error(`Reconnection ${n} did not come about: ${JSON.stringify(states)}`, { cause })
       })
-      if (n === Math.ceil(times / 10)) heapBefore = await usedHeap(devtools)
+      if (await here.evaluate(() => window.chaos.isRelayed)) relayed++
+      if (n % Math.ceil(times / 10) === 0) heaps.push(await usedHeap(devtools))
     }
     return {
       times,
-      heap_before: heapBefore,
-      heap_after: await usedHeap(devtools),
+      heaps,
+      relayed,
       live_connections: await here.evaluate(() => window.chaos.connections),
       same_session: String(await here.evaluate(() => window.chaos.sessions)) === String(session),
     }

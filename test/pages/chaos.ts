@@ -29,9 +29,11 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(configuration?: RTCConfiguration) {
     super(configuration)
     connections.add(this)
-    this.addEventListener('connectionstatechange', () => {
-      if (this.connectionState === 'closed') connections.delete(this)
-    })
+  }
+
+  override close() {
+    super.close()
+    connections.delete(this)
   }
 }
 
@@ -90,12 +92,16 @@ class ChaosPage {
 
   /** Whether a link made after the last cut is in use. */
   get isBack(): boolean {
-    return this.connected > 0 && [...connections].some(({ connectionState }) => connectionState === 'connected')
+    const isDirect = [...connections].some(({ connectionState }) => connectionState === 'connected')
+    return this.connected > 0 && (isDirect || this.isRelayed)
+  }
+
+  get isRelayed(): boolean {
+    return this.#peer?.peers.some(({ link }) => link === 'relay') ?? false
   }
 
   cutLinks(): void {
     for (const connection of connections) connection.close()
-    connections.clear()
   }
 }
 
