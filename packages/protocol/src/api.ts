@@ -229,6 +229,11 @@ export interface MapOptions extends Omit<DelegateOptions, 'to' | 'onProgress' | 
   readonly atOnce?: number
   /** Called for each input that is done. */
   readonly onProgress?: (progress: { readonly done: number; readonly drawn: number }) => void
+  /**
+   * Called with each task that is given away, and the number of its input, from 0: its result is there before that of the
+   * inputs before it. An input may have two, of which the first result counts.
+   */
+  readonly onTask?: (input: number, task: Task) => void
 }
 
 /**

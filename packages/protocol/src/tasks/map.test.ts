@@ -167,6 +167,22 @@ describe('one that takes far longer than the others', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('is told with both its tasks, each by the number of its input', async () => {
+    const told: [number, string][] = []
+    const all = withStraggler({ onTask: (input, { id }) => told.push([input, id]) })
+    await settled()
+    await settled()
+    given[4]?.fulfil(0)
+    await all
+    expect(told).toEqual([
+      [0, 'peer 1'],
+      [1, 'peer 2'],
+      [2, 'peer 3'],
+      [3, 'peer 4'],
+      [0, 'peer 5'],
+    ])
+  })
+
   test('fails only where both have failed', async () => {
     const all = withStraggler()
     await settled()
@@ -233,6 +249,7 @@ describe('it ends', () => {
     ['a text', 'abc', {}],
     ['none at once', [1], { atOnce: 0 }],
     ['no function', [1], { onProgress: 1 }],
+    ['no function for tasks', [1], { onTask: 1 }],
     ['a signal that is none', [1], { signal: 1 }],
     ['options that are none', [1], null],
   ])('at once where it is given %s', async (_, inputs, options) => {

@@ -28,14 +28,15 @@ interface Item {
 /** What the options of a map() are; each is checked again for each task. @throws TsunagiError INVALID_ARGUMENT */
 function checkMap(inputs: unknown, options: MapOptions) {
   if (typeof options !== 'object' || options === null) throw wrong('The options of map() are an object.')
-  const { atOnce, onProgress, signal, ...rest } = options
+  const { atOnce, onProgress, onTask, signal, ...rest } = options
   if (atOnce !== undefined && !(Number.isInteger(atOnce) && atOnce >= 1 && atOnce <= LIMITS.maxMapAtOnce)) {
     throw wrong(`The option atOnce is a whole number from 1 to ${LIMITS.maxMapAtOnce}.`)
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') throw wrong('The option onProgress is a function.')
+  if (onTask !== undefined && typeof onTask !== 'function') throw wrong('The option onTask is a function.')
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw wrong('The signal is an AbortSignal.')
-  return { atOnce, onProgress, signal, rest, source: iteratorOf(inputs) }
+  return { atOnce, onProgress, onTask, signal, rest, source: iteratorOf(inputs) }
 }
 
 function iteratorOf(inputs: unknown): AsyncIterator<unknown> | Iterator<unknown> {
@@ -169,6 +170,7 @@ export class MappedTasks<Output> implements MapRun<Output> {
       (value) => this.#completed(item, value),
       (cause: unknown) => this.#lost(item, toTsunagiError(cause, 'TASK_FAILED', 'A task of the map failed.')),
     )
+    this.#listen('onTask', () => this.#options?.onTask?.(item.index, task))
   }
 
   #completed(item: Item, value: unknown): void {
@@ -179,13 +181,17 @@ export class MappedTasks<Output> implements MapRun<Output> {
     this.#done++
     this.#durations.push(Math.max(0, this.#host.clock.now() - item.startedAt))
     if (this.#durations.length > MEDIAN_OF) this.#durations.shift()
-    try {
-      this.#options?.onProgress?.({ done: this.#done, drawn: this.#drawn })
-    } catch (cause) {
-      this.#fail(new TsunagiError('LISTENER_FAILED', 'The onProgress listener of a map() threw an error.', { cause }))
-    }
+    this.#listen('onProgress', () => this.#options?.onProgress?.({ done: this.#done, drawn: this.#drawn }))
     this.#draw()
     this.#wake()
+  }
+
+  #listen(option: 'onProgress' | 'onTask', listener: () => void): void {
+    try {
+      listener()
+    } catch (cause) {
+      this.#fail(new TsunagiError('LISTENER_FAILED', `The ${option} listener of a map() threw an error.`, { cause }))
+    }
   }
 
   /** One that has another task under way may still come. */
