@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { count, exactTime, shorten, size, span } from './format.ts'
+import { count, exactTime, plainText, shorten, size, span } from './format.ts'
 
 test.each([
   [0, '0 B'],
@@ -37,4 +37,9 @@ test('one is singular', () => {
 test('a shortened name never cuts a character in two', () => {
   expect(shorten('🪢🪢🪢', 2)).toBe('🪢…')
   expect(shorten('kitchen', 7)).toBe('kitchen')
+})
+
+test('a text of another peer cannot turn round or break the line it stands in', () => {
+  expect(plainText(' in\u202evoice\u202c\n\tgpj.exe ')).toBe('in voice gpj.exe')
+  expect(plainText('a'.repeat(300))).toHaveLength(200)
 })

@@ -51,3 +51,11 @@ export function shorten(text: string, most: number): string {
   const characters = Array.from(text)
   return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`
 }
+
+// Line breaks and direction overrides could make one text look like another.
+const UNSHOWABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu
+
+/** `text` of another peer as it may stand in a line of this page, in at most `most` characters. */
+export function plainText(text: string, most = 200): string {
+  return shorten(text.replace(UNSHOWABLE, ' ').trim(), most)
+}

@@ -9,15 +9,19 @@ import {
   type Priority,
 } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
+import { keyed } from 'lit/directives/keyed.js'
 import { fileSha256 } from '../capabilities/file-sha256.ts'
 import { fractalTile } from '../capabilities/fractal-tile.ts'
 import { BUILT_IN, titleOf } from '../capabilities/index.ts'
+import { plainText } from '../format.ts'
 import { type MeshAddress, openAnotherTab } from '../mesh-address.ts'
 import { store } from '../peer-store.ts'
+import { fieldsOf } from '../schema-fields.ts'
 import { controls } from '../styles/controls.ts'
 import type { Work, WorkInput } from './work-input.ts'
 import './file-input.ts'
 import './json-input.ts'
+import './schema-form.ts'
 import './tile-input.ts'
 
 /** Work that waits for somebody who is able. */
@@ -137,8 +141,23 @@ export class HandOver extends LitElement {
   #renderInput(offered: readonly CapabilityDescription[]) {
     if (this.#capability === fractalTile.name) return html`<tile-input class="input"></tile-input>`
     if (this.#capability === fileSha256.name) return html`<file-input class="input"></file-input>`
-    const schema = offered.find(({ name }) => name === this.#capability)?.input
-    return html`<json-input class="input" .schema=${schema}></json-input>`
+    const described = this.#described(offered)
+    const fields = fieldsOf(described?.input)
+    return html`
+      ${described === undefined ? nothing : renderDescription(described)}
+      ${keyed(
+        this.#capability,
+        fields === undefined
+          ? html`<json-input class="input" .schema=${described?.input}></json-input>`
+          : html`<schema-form class="input" .fields=${fields}></schema-form>`,
+      )}
+    `
+  }
+
+  /** The work as its owner describes it: the peer that was chosen, else whoever offers it first. */
+  #described(offered: readonly CapabilityDescription[]): CapabilityDescription | undefined {
+    const chosen = this.peer.peers.find(({ id }) => id === this.#to)?.capabilities ?? []
+    return [...chosen, ...offered].find(({ name }) => name === this.#capability)
   }
 
   /** What this app knows how to ask for, and whatever else somebody offers. */
@@ -192,6 +211,12 @@ export class HandOver extends LitElement {
   #choosePriority({ target }: Event) {
     this.#priority = (target as HTMLSelectElement).value as Priority
   }
+}
+
+function renderDescription({ name, version, description }: CapabilityDescription) {
+  return html`<p class="whole small soft">
+    <bdi>${plainText(description ?? '')}</bdi> <code>${plainText(name)} ${plainText(version)}</code>
+  </p>`
 }
 
 customElements.define('hand-over', HandOver)
