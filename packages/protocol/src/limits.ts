@@ -20,6 +20,8 @@ export const PROTOCOL = {
   maxRecord: 261_000,
   /** A handshake, acknowledgement or candidate frame: an SDP is 1 to 3 KiB, a few dozen candidates 10 KiB. */
   maxOpenFrame: 32 * KiB,
+  /** A frame whose body has no more bytes is signed as it is, a larger one by its SHA-256: some messages of a task fit. */
+  signedWhole: 512,
   /** A message, over as many records as it needs. Larger data belongs to a bulk transfer. */
   maxMessage: 16 * MiB,
   /** A CBOR control payload (everything but application data and task values): attacker-made structure stays small. */
@@ -147,6 +149,29 @@ export const LIMITS = {
   statusInterval: 60_000,
   /** Changes of status that follow each other faster go as one report. */
   statusSpacing: 500,
+  /** Changes of a peer's health that are remembered: a peer that comes and goes every few seconds has some minutes in it. */
+  healthChanges: 64,
+  /** A wake-up is sent so often. An answer is waited for this long, then twice as long, each a fifth more or less. */
+  wakeTries: 3,
+  wakePatience: 5_000,
+  wakeJitter: 0.2,
+  /** A wake-up is good for this long unless its caller says otherwise: as a session that nobody uses. */
+  wakeLife: 3_600_000,
+  /** Wake-ups of ours under way at once. */
+  maxWakeUps: 64,
+  /** The server says within this time how far a wake-up came, and whether it will push. */
+  wakeStepTimeout: 5_000,
+  /** Wake-ups of one verified sender that are looked at, a minute and in a burst: three for each of its tries. */
+  wakeUpsPerMinute: 10,
+  /** Senders whose wake-ups are remembered until they have expired, and of each so many, to be answered again alike. */
+  maxWakeSenders: 1_024,
+  maxWakesPerSender: 16,
+  /**
+   * A peer with work waiting is woken unasked when it was gone for the first: a reload is over by then. Where nobody
+   * answered, again after the second; what the server keeps is not sent again before it has expired.
+   */
+  wakeAfter: 10_000,
+  wakeSpacing: 60_000,
   /** Round trips kept for the median and the 95th percentile. */
   roundTripSamples: 64,
   /** Tasks that may wait at an executor, and run at once, unless the capability says less. */
@@ -195,6 +220,8 @@ export const LIMITS = {
   maxPartialsWaiting: 256,
   /** Tasks of a page before this one wait so long for their capability to be provided again. */
   restorePatience: 30_000,
+  /** A worker whose task has ended has this long to stop by itself. */
+  workerGrace: 1_000,
   /** A person asked for consent has this long; so many requests may wait in all, and from one caller. */
   consentTimeout: 60_000,
   maxConsents: 16,
