@@ -124,8 +124,7 @@ async function readField(field: Field, control: HTMLInputElement): Promise<Readi
     checkCount(title, lines.length, list)
     return { value: lines.map((line) => parse(line, typed, title)), subject: lines[0] ?? '' }
   }
-  // An empty text is a text where one is required; elsewhere an empty field says nothing.
-  if (control.value === '' && !(required && typed.type === 'text' && typed.least === 0)) {
+  if (control.value === '') {
     if (required) throw new Error(`Fill in “${title}” first.`)
     return { value: undefined, subject: '' }
   }
