@@ -71,7 +71,7 @@ export const LIMITS = {
   handshakeTimeout: 10_000,
   /** Handshakes under way in all: each costs a peer connection and two signatures. */
   maxHalfOpen: 64,
-  /** Links kept at once, and opened unasked to those who are met: browsers allow about 500 peer connections in a tab's life. */
+  /** Links kept at once, and opened unasked to those who are met: Chromium has at most 500 peer connections that are not garbage collected. */
   maxLinks: 32,
   neighbours: 24,
   /** A link over which nothing but liveness went for this long is closed; they are looked over this often. */
@@ -80,7 +80,7 @@ export const LIMITS = {
   /** Open frames a server-proven sender may have checked, per second and in a burst: before any curve operation. */
   openFrameRate: 20,
   openFrameBurst: 60,
-  /** Handshakes a server-proven sender may begin: a tab has about 500 peer connections in its life, and each takes one. */
+  /** Handshakes a server-proven sender may begin: each takes one of a tab's 500 peer connections, which closed ones leave at the next garbage collection. */
   openHandshakeRate: 1,
   openHandshakeBurst: 10,
   /** Open frames that may wait to be checked, from all senders: 8 MiB at most. */
@@ -280,7 +280,7 @@ export const LIMITS = {
   /** Without a direct link after this long a relayed one is opened, which ends the attempt at the other: most are up in a second. */
   relayAfter: 3_000,
   /** A relayed session tries for a direct link after this long, four times as long after each failure, and at most the last: each
-   * try is one of about 500 peer connections in a tab's life. */
+   * try is one of a tab's 500 peer connections. */
   upgradeFirst: 2_000,
   upgradeMost: 600_000,
   /** Bytes of a chunk with its head: four records that each fill a frame of the target size, so that no frame goes half empty. */

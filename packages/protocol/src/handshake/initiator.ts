@@ -96,9 +96,6 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
   async #sendHandshakeConfirm(answered: AckOffer, offered: Offered, schedule: KeySchedule): Promise<void> {
     const { host, peer, id } = this
     const { transcript, resumption } = offered
-    const link = await this.link.opened
-    if (!this.move('opened')) return
-    checkBinding(link, offered.fingerprint, answered.fingerprint)
     const proof = await prove(host.crypto, host.key, schedule, 'initiator', await transcript.hash())
     const confirm = await sealFor(host, 'handshake_confirm', peer, id, proof)
     transcript.add(confirm)
@@ -107,6 +104,9 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
       schedule.trafficKeys('initiator', hash),
       schedule.trafficKeys('responder', hash),
     ])
+    const link = await this.link.opened
+    if (!this.move('opened')) return
+    checkBinding(link, offered.fingerprint, answered.fingerprint)
     // The link of an attempt that has ended is closed, so this throws then.
     link.send(confirm)
     traceSent(host, peer, id, confirm)

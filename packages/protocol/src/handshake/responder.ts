@@ -54,9 +54,11 @@ export class Responder extends Attempt<ResponderState, ResponderEvent> {
     const { crypto, key } = host
     const { payload } = this.#handshake
     this.step(async () => {
-      const ephemeral = await crypto.generateEphemeralKey()
-      const schedule = await KeySchedule.agree(crypto, ephemeral, payload.ephemeral, host.meshSecret)
-      const description = await this.link.description
+      const agreeing = crypto.generateEphemeralKey().then(async (ephemeral) => ({
+        ephemeral,
+        schedule: await KeySchedule.agree(crypto, ephemeral, payload.ephemeral, host.meshSecret),
+      }))
+      const [{ ephemeral, schedule }, description] = await Promise.all([agreeing, this.link.description])
       const ours = host.resumable(peer)
       const theirs = payload.resume
       const goesOn = ours && theirs && equalBytes(ours.sessionId, theirs.session_id)

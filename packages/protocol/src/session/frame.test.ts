@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { PROTOCOL } from '../limits.ts'
 import {
   FRAME_OVERHEAD,
   type FrameBody,
   frameContext,
+  HEADER_LENGTH,
   nonceOf,
   readBody,
   readHeader,
@@ -14,7 +16,7 @@ import {
 const sender = new Uint8Array(32).fill(1)
 const recipient = new Uint8Array(32).fill(2)
 const sessionId = new Uint8Array(16).fill(3)
-const digest = new Uint8Array(32).fill(4)
+const sha256 = async (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
 
 const body: FrameBody = {
   prompt: true,
@@ -41,26 +43,34 @@ test('a header is read as it was written, also beyond 32 bits', () => {
   expect(readHeader(frame)).toEqual({ bytes: header, sessionId, epoch: 0xffff_ffff, counter: 2 ** 53 - 1 })
 })
 
-test('what is signed names sender, recipient, session, epoch, counter and body', () => {
-  const signed = (from = sender, to = recipient, id = sessionId, epoch = 1, counter = 1, hash = digest) =>
-    signedBytes(frameContext(from, to), writeFrame(id, epoch, counter, body).header, hash).toString()
-  const different = [
-    signed(),
-    signed(recipient, sender),
-    signed(sender, sender),
-    signed(sender, recipient, sender.slice(16)),
-    signed(sender, recipient, sessionId, 2),
-    signed(sender, recipient, sessionId, 1, 2),
-    signed(
-      sender,
-      recipient,
-      sessionId,
-      1,
-      1,
-      digest.map((byte) => byte + 1),
-    ),
-  ]
-  expect(new Set(different).size).toBe(different.length)
+test.each(['small', 'large'])(
+  'what is signed names sender, recipient, session, epoch, counter and a %s body',
+  async (size) => {
+    const payload = new Uint8Array(size === 'small' ? 1 : PROTOCOL.signedWhole)
+    const records = body.records.map((record) => ({ ...record, payload }))
+    const signed = async (from = sender, to = recipient, id = sessionId, epoch = 1, counter = 1, changed = {}) => {
+      const plain = writeFrame(id, epoch, counter, { ...body, records, ...changed })
+      return (await signedBytes({ sha256 }, frameContext(from, to), plain.header, plain.body)).toString()
+    }
+    const different = await Promise.all([
+      signed(),
+      signed(recipient, sender),
+      signed(sender, sender),
+      signed(sender, recipient, sender.slice(16)),
+      signed(sender, recipient, sessionId, 2),
+      signed(sender, recipient, sessionId, 1, 2),
+      signed(sender, recipient, sessionId, 1, 1, { ack: body.ack + 1 }),
+      signed(sender, recipient, sessionId, 1, 1, { records: [...records, ...records] }),
+    ])
+    expect(new Set(different).size).toBe(different.length)
+  },
+)
+
+test('a small body that is the digest of a large one is not signed as that', async () => {
+  const [context, header] = [frameContext(sender, recipient), new Uint8Array(HEADER_LENGTH)]
+  const large = new Uint8Array(PROTOCOL.signedWhole + 1)
+  const ofLarge = await signedBytes({ sha256 }, context, header, large)
+  expect(await signedBytes({ sha256 }, context, header, await sha256(large))).not.toEqual(ofLarge)
 })
 
 test('no two counters have one nonce', () => {

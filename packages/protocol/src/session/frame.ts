@@ -5,6 +5,7 @@
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { SESSION_FRAME } from '../messages.ts'
+import type { CryptoProvider } from '../ports.ts'
 import { type Bytes, concat, utf8 } from '../wire/bytes.ts'
 
 export const HEADER_LENGTH = 29
@@ -62,12 +63,21 @@ export function frameContext(sender: Bytes, recipient: Bytes): Bytes {
   return concat(utf8(`tsunagi/${PROTOCOL.version}/session-frame\0`), sender, recipient)
 }
 
+/** What stands between header and body in what is signed. */
+const SIGNED_FORMS = { whole: new Uint8Array([0]), digest: new Uint8Array([1]) }
+
 /**
- * What a frame's signature covers: the body by its SHA-256, which takes a third of the time Ed25519 needs for all of it.
- * @param digest SHA-256 of the body
+ * What a frame's signature covers: a large body by its SHA-256, which takes a third of the time Ed25519 needs for all of it; a
+ * small one as it is, since another call to the host's crypto costs more than its bytes.
  */
-export function signedBytes(context: Bytes, header: Bytes, digest: Bytes): Bytes {
-  return concat(context, header, digest)
+export async function signedBytes(
+  { sha256 }: Pick<CryptoProvider, 'sha256'>,
+  context: Bytes,
+  header: Bytes,
+  body: Bytes,
+): Promise<Bytes> {
+  if (body.length <= PROTOCOL.signedWhole) return concat(context, header, SIGNED_FORMS.whole, body)
+  return concat(context, header, SIGNED_FORMS.digest, await sha256(body))
 }
 
 /** A frame before it is encrypted, in one buffer, so that nothing is copied between hashing and sealing. */

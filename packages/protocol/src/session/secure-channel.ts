@@ -174,7 +174,7 @@ export class SecureChannel {
 
   async #seal(plain: PlainFrame, counter: number, keys: Promise<KeyChain>): Promise<Bytes> {
     const { crypto, key: signing } = this.#host
-    const signed = signedBytes(this.#sendContext, plain.header, await crypto.sha256(plain.body))
+    const signed = await signedBytes(crypto, this.#sendContext, plain.header, plain.body)
     plain.signature.set(await signing.sign(signed))
     const { key } = await keys
     return concat(plain.header, await key.seal(nonceOf(counter), plain.header, plain.plaintext))
@@ -191,7 +191,7 @@ export class SecureChannel {
     const plaintext = await key.open(nonceOf(counter), header, frame.subarray(header.length))
     const { body, signature } = splitSignature(plaintext)
     const { crypto } = this.#host
-    const signed = signedBytes(this.#receiveContext, header, await crypto.sha256(body))
+    const signed = await signedBytes(crypto, this.#receiveContext, header, body)
     if (!(await crypto.verify(peer, signature, signed))) {
       throw new TsunagiError('INVALID_SIGNATURE', 'A frame is not signed by the peer of its session.')
     }

@@ -15,6 +15,8 @@ export type SessionMessage = {
 const LANES_OF_TYPES: Partial<Record<SessionType, Lane>> = {
   ping: 'high',
   pong: 'high',
+  wake_up: 'high',
+  wake_up_ack: 'high',
   task_accept: 'high',
   task_reject: 'high',
   task_cancel: 'high',
@@ -33,7 +35,14 @@ const LANES_OF_TYPES: Partial<Record<SessionType, Lane>> = {
 }
 
 /** Sent once and never again: a late one says nothing. */
-export const EPHEMERAL: ReadonlySet<SessionType> = new Set(['ping', 'pong', 'heartbeat', 'task_renew'])
+export const EPHEMERAL: ReadonlySet<SessionType> = new Set([
+  'ping',
+  'pong',
+  'heartbeat',
+  'task_renew',
+  'wake_up',
+  'wake_up_ack',
+])
 
 /** What may be kept over pages; by number. */
 export const DURABLE: ReadonlySet<number> = new Set([SESSION_TYPES.message, SESSION_TYPES.task_result])

@@ -50,6 +50,11 @@ export interface PinnedPeer {
   /** Milliseconds since 1970. */
   readonly metAt: number
   readonly seenAt: number
+  /** What a wake-up is sealed to while it is not here, and until when. */
+  readonly introductionKey?: Bytes
+  readonly introductionNotAfter?: number
+  /** Timestamp of its newest wake-up that was taken: no older one is taken any more. */
+  readonly wokeAt?: number
 }
 
 export interface StoredState {

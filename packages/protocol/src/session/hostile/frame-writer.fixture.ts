@@ -50,8 +50,9 @@ export class FrameWriter {
       ...changes,
     })
     changes.mangle?.(plain.plaintext)
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', plain.body))
-    const signed = signedBytes(frameContext(sender, recipient), plain.header, digest)
+    const sha256 = async (bytes: Uint8Array) =>
+      new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
+    const signed = await signedBytes({ sha256 }, frameContext(sender, recipient), plain.header, plain.body)
     plain.signature.set(await this.#key.sign(signed))
     return concat(plain.header, await sendKeys.key.seal(nonceOf(counter), plain.header, plain.plaintext))
   }
