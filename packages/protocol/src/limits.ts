@@ -254,6 +254,11 @@ export const LIMITS = {
   /** An answer to `discover` must come within this time; and so many may be waited for. */
   discoverTimeout: 10_000,
   maxDiscoveries: 64,
+  /** Of those who are found for a capability, links are opened to so many; who is sought for a waiting task is asked for this often. */
+  maxSought: 8,
+  seekSpacing: 5_000,
+  /** Capability tags remembered: what a peer offers itself, and as many that it looks for. */
+  maxKnownTags: 128,
   /** Members remembered: a server tells of fewer in a large mesh, and no more count however many one invents. */
   maxMembers: 1_024,
   /** Bytes from the server that may wait to be verified: a welcome, and relayed offers of a few hundred peers. */
