@@ -386,11 +386,12 @@ export const signalingPayloads = {
   }),
   /**
    * Server to peer, for each wake_up: how far it came. `socket`: handed to the socket the target has, and kept until that says
-   * it has it. `push`: kept, and the push service took a push for it. `mailbox`: kept. The others: not kept.
+   * it has it. `push`: kept, and the push service took a push for it. `mailbox`: kept. The others: not kept, though a socket may
+   * have been handed it; `unavailable`: the server has nothing to keep it in now.
    */
   wake_step: v.strictObject({
     wake_id: uuid,
-    step: v.picklist(['socket', 'push', 'mailbox', 'rate_limited', 'full', 'expired', 'unknown_peer']),
+    step: v.picklist(['socket', 'push', 'mailbox', 'rate_limited', 'full', 'expired', 'unknown_peer', 'unavailable']),
   }),
   /** Server to peer: a wake-up that was kept for it, from the peer of this key as far as the server knows. */
   mail: v.strictObject({ mail_id: uuid, public_key: key, sealed: bytesUpTo(PROTOCOL.maxWakeUp) }),
