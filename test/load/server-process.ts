@@ -35,6 +35,7 @@ export class ServerProcess {
         TSUNAGI_WEB_APP: webApp,
         TSUNAGI_METRICS_PORT: `${metricsPort}`,
         TSUNAGI_LOG_LEVEL: 'error',
+        TSUNAGI_DATA: 'memory',
         ...env,
         HOST: '127.0.0.1',
       },

@@ -19,11 +19,13 @@ import type { WebSocket } from 'ws'
 import type { Accounts } from './accounts.ts'
 import { verifyJoin } from './join-proof.ts'
 import { type KeyAccount, pairBudgets } from './keys.ts'
+import type { Place } from './known-peers.ts'
 import type { SignalingLimits } from './limits.ts'
-import { type Member, type Mesh, type Meshes, mapKey } from './mesh.ts'
+import { type Mail, type Member, type Mesh, type Meshes, mapKey } from './mesh.ts'
 import type { Metrics } from './metrics.ts'
 import { TokenBucket, TrafficBudget } from './token-bucket.ts'
 import { type TurnOptions, turnServer } from './turn.ts'
+import type { Waking } from './waking.ts'
 import { WriteWatch } from './write-watch.ts'
 
 /** What all sockets of a server share. */
@@ -38,20 +40,39 @@ export interface ConnectionHost {
   readonly metrics: Metrics
   readonly origins: ReadonlySet<string>
   readonly turn: TurnOptions | undefined
+  readonly waking: Waking
 }
 
 type State = 'unproven' | 'proving' | 'proven' | 'closed'
-type FromPeer = 'join' | 'relay' | 'ping' | 'announce' | 'discover'
+type FromPeer = 'join' | 'relay' | 'ping' | 'announce' | 'discover' | 'wake_up' | 'mail_taken' | 'push_subscribe'
 type ErrorPayload = SignalingPayload<'error'>
 type CloseKind = keyof typeof SIGNALING_CLOSE
 
-const BEFORE_JOIN = { join: true, relay: false, ping: true, announce: false, discover: false }
+const NOTHING = {
+  join: false,
+  relay: false,
+  ping: false,
+  announce: false,
+  discover: false,
+  wake_up: false,
+  mail_taken: false,
+  push_subscribe: false,
+}
 /** What is taken in which state; the rest is answered INVALID_STATE. */
 const ACCEPTED: Record<State, Record<FromPeer, boolean>> = {
-  unproven: BEFORE_JOIN,
-  proving: { ...BEFORE_JOIN, join: false },
-  proven: { join: false, relay: true, ping: true, announce: true, discover: true },
-  closed: { join: false, relay: false, ping: false, announce: false, discover: false },
+  unproven: { ...NOTHING, join: true, ping: true },
+  proving: { ...NOTHING, ping: true },
+  proven: {
+    join: false,
+    relay: true,
+    ping: true,
+    announce: true,
+    discover: true,
+    wake_up: true,
+    mail_taken: true,
+    push_subscribe: true,
+  },
+  closed: NOTHING,
 }
 
 const CLOSE_REASONS: Record<CloseKind, string> = {
@@ -68,6 +89,9 @@ const CLOSE_REASONS: Record<CloseKind, string> = {
 
 /** Bytes for which a dropped message counts as one more: reading them has cost as much. */
 const DROP_SIZE = 4_096
+
+/** As so many messages counts one that has something read and written in the store. */
+const STORE_COST = 8
 
 /** Of the lifetime of TURN credentials, after which a peer that stays gets new ones. */
 const TURN_RENEWAL = 0.75
@@ -143,6 +167,7 @@ export class Connection {
     const { account, member, mesh } = this.#seat
     account.meshes--
     mesh.leave(member)
+    this.#host.waking.left(placeOf(this.#seat))
     this.#host.meshes.release(mesh.id)
   }
 
@@ -200,6 +225,17 @@ export class Connection {
       case 'discover':
         this.#discover(message.payload.tag)
         break
+      case 'wake_up':
+        this.#wakeUp(message.payload).catch((error: unknown) => this.#fail(error))
+        break
+      case 'mail_taken':
+        if (this.#seat && this.#admit(0, STORE_COST - 1)) {
+          this.#host.waking.taken(placeOf(this.#seat), new Uint8Array(message.payload.mail_id))
+        }
+        break
+      case 'push_subscribe':
+        this.#subscribe(message.payload).catch((error: unknown) => this.#fail(error))
+        break
       case 'join':
         this.#join(message.payload).catch((error: unknown) => this.#fail(error))
     }
@@ -229,6 +265,7 @@ export class Connection {
       presence: new Uint8Array(join.presence),
       tell: (message) => void this.#sendBytes(message),
       relay: (sender, payload) => this.#deliver(sender, payload),
+      mail: (mail) => this.#sendMail(mail),
       undelivered: (addressee) => this.#unknown(addressee),
       replaced: () => this.close('replaced'),
     }
@@ -246,13 +283,16 @@ export class Connection {
     this.#traffic = new TrafficBudget(limits, clock)
     this.#welcome(this.#seat)
     metrics.joined(performance.now() - begun)
+    for (const mail of await this.#host.waking.returned(placeOf(this.#seat))) this.#sendMail(mail)
   }
 
   #welcome({ mesh, member }: Seat): void {
     const others = mesh.sample(member)
     const members = others.map((other) => other.presence)
     this.#host.log.info({ peer: this.#name, members: mesh.size }, 'joined')
-    this.#send({ type: 'welcome', payload: { members, total: mesh.size, ice_servers: this.#iceServers() } })
+    const { vapidKey } = this.#host.waking
+    const payload = { members, total: mesh.size, ice_servers: this.#iceServers() }
+    this.#send({ type: 'welcome', payload: vapidKey === undefined ? payload : { ...payload, vapid_key: vapidKey } })
     // After the welcome, which must be the first that the peer hears, and may be too much for a socket that takes no more.
     if (!this.#is('proven')) return
     mesh.introduce(member, others)
@@ -298,6 +338,26 @@ export class Connection {
     if (this.#seat === undefined || !this.#admit(0, this.#host.limits.discoverSize - 1)) return
     const members = this.#seat.mesh.discover(this.#seat.member, tag).map(({ presence }) => presence)
     this.#send({ type: 'found', payload: { tag, members } })
+  }
+
+  async #wakeUp(payload: SignalingPayload<'wake_up'>): Promise<void> {
+    if (this.#seat === undefined || !this.#admit(0, STORE_COST - 1)) return
+    const { mesh, member, account } = this.#seat
+    const step = await this.#host.waking.wakeUp(member, account, mesh, payload)
+    this.#send({ type: 'wake_step', payload: { wake_id: payload.wake_id, step } })
+  }
+
+  #sendMail({ id, sender, sealed }: Mail): boolean {
+    const payload = { mail_id: id, public_key: sender, sealed }
+    if (!this.#sendBytes(encodeSignaling({ type: 'mail', payload }))) return false
+    this.#host.metrics.mail('delivered')
+    return true
+  }
+
+  async #subscribe({ subscription }: SignalingPayload<'push_subscribe'>): Promise<void> {
+    if (this.#seat === undefined || !this.#admit(0, STORE_COST - 1)) return
+    const subscribed = await this.#host.waking.subscribe(placeOf(this.#seat), subscription)
+    this.#send({ type: 'push_state', payload: { subscribed } })
   }
 
   /** Pings again and again, and closes the socket once it has been silent for too long. */
@@ -362,8 +422,12 @@ function roomFor(member: Member, mesh: Mesh, account: KeyAccount, limits: Signal
   return mesh.join(member) ? undefined : 'maxMembers'
 }
 
+function placeOf({ mesh, member }: Seat): Place {
+  return { meshId: mesh.id, publicKey: member.publicKey }
+}
+
 function isFromPeer(message: SignalingMessage): message is SignalingMessage & { readonly type: FromPeer } {
-  return message.type in BEFORE_JOIN
+  return message.type in NOTHING
 }
 
 /** Nothing comes back with time: who has not proved a key soon is closed. */

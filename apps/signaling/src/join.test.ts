@@ -6,7 +6,7 @@ import { connect, crypto, joined, MESH, serve } from './serve.fixture.ts'
 test('a key proved with its challenge is welcomed, with the ICE servers of this server', async () => {
   const iceServers = [{ urls: ['stun:stun.example:3478'] }]
   const { welcome } = await joined(await serve({ iceServers }))
-  expect(welcome).toEqual({ members: [], total: 1, ice_servers: iceServers })
+  expect(welcome).toEqual({ members: [], total: 1, ice_servers: iceServers, vapid_key: expect.any(Uint8Array) })
 })
 
 test('no two sockets are asked the same', async () => {

@@ -10,6 +10,7 @@ export interface KeyAccount {
   readonly traffic: TrafficBudget
   /** TURN credentials. */
   readonly turn: TokenBucket
+  readonly wakes: TokenBucket
 }
 
 export function keyAccounts(limits: SignalingLimits, clock: Clock): Accounts<KeyAccount> {
@@ -23,6 +24,7 @@ export function keyAccounts(limits: SignalingLimits, clock: Clock): Accounts<Key
     meshes: 0,
     traffic: new TrafficBudget(rates, clock),
     turn: new TokenBucket(limits.turnPerHour / 3_600, limits.turnPerHour, clock),
+    wakes: new TokenBucket(limits.wakesPerMinute / 60, limits.wakesPerMinute, clock),
   })
   return new Accounts(limits.maxRemembered, open, ({ meshes }) => meshes > 0)
 }

@@ -107,6 +107,29 @@ const limitsSchema = v.pipe(
     turnLifetime: between(60_000, DAY, 3_600_000),
     /** TURN credentials given to one key in an hour: a page reloaded now and then, not one that collects them. */
     turnPerHour: between(1, 1_000_000, 30),
+    /** Wake-ups of one key: to each of the peers that a tab keeps links to, and again. */
+    wakesPerMinute: between(1, 1_000_000, 60),
+    /** And to one target: three tries and some more, as many as a target listens to. */
+    pairWakesPerMinute: between(1, 1_000_000, 10),
+    /** Wake-ups that wait for one peer, of as many senders, and their bytes: it gets them all when it comes back. */
+    maxMail: between(1, 256, 32),
+    maxMailBytes: between(PROTOCOL.maxWakeUp, 512 * KiB, 48 * KiB),
+    /** Peers for whom mail may wait: times maxMailBytes, and a third for its form, the most that mail takes of disk or Redis. */
+    maxMailboxes: between(1, 10_000_000, 10_000),
+    /** Who has proved a key in a mesh within this time can be left mail; nobody fills the disk with mail to made-up keys. */
+    knownPeerLife: between(60_000, 365 * DAY, 30 * DAY),
+    /** Of so many that is known: some 200 bytes each, 2 KB with a push subscription. Those not seen for longest make room. */
+    maxKnownPeers: between(1, 100_000_000, 100_000),
+    /** What has expired is removed this often. */
+    storeSweep: between(1_000, DAY, 60_000),
+    /** One pair of peers gets one push within this time, and one peer one for each of so many others: it may ring each time. */
+    pushSpacing: between(1_000, DAY, 60_000),
+    maxPushSenders: between(1, 64, 8),
+    /** A push service must answer within this time. */
+    pushTimeout: between(1, DAY, 5_000),
+    /** Pushes under way, and those that may wait for them: a push service that does not answer takes no more. */
+    maxPushesAtOnce: between(1, 10_000, 32),
+    maxPushesWaiting: between(0, 1_000_000, 1_000),
   }),
   v.check((limits) => limits.silence > limits.pingInterval, 'silence must be longer than pingInterval'),
   v.check(

@@ -28,7 +28,7 @@ afterAll(() => rm(webApp, { recursive: true }))
 /** The process as `pnpm start` runs it, from the sources. */
 function start(env: Record<string, string>): ChildProcessByStdio<null, Readable, Readable> {
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', MAIN], {
-    env: { PATH: process.env['PATH'], PORT: '0', TSUNAGI_WEB_APP: webApp, ...env },
+    env: { PATH: process.env['PATH'], PORT: '0', TSUNAGI_WEB_APP: webApp, TSUNAGI_DATA: 'memory', ...env },
     cwd: dirname(MAIN),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

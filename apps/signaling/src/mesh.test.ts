@@ -30,6 +30,10 @@ class Believer implements Member {
     return true
   }
 
+  mail(): boolean {
+    return true
+  }
+
   undelivered(): void {
     throw new Error('There is no other node.')
   }

@@ -3,6 +3,15 @@ import { type Bytes, encodeSignaling, type SignalingPayload } from '@tsunagi/pro
 import { DrawSet } from './draw-set.ts'
 import type { SignalingLimits } from './limits.ts'
 
+/** A wake-up that is kept for a peer. */
+export interface Mail {
+  /** 16 bytes, by which the peer says that it has it. */
+  readonly id: Bytes
+  readonly sender: Bytes
+  /** For nobody but the peer to read. */
+  readonly sealed: Bytes
+}
+
 /** A proven peer as its mesh sees it. */
 export interface Member {
   readonly publicKey: Bytes
@@ -14,6 +23,8 @@ export interface Member {
   tell(message: Uint8Array): void
   /** Answers whether it was taken for delivery. */
   relay(sender: Bytes, payload: Bytes): boolean
+  /** Answers whether it was handed to its socket, or to the node that has that. */
+  mail(mail: Mail): boolean
   /** What it had relayed to another node did not find the addressee there. */
   undelivered(addressee: Bytes): void
   /** A newer socket has proved the same key. */

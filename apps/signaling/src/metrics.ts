@@ -21,6 +21,8 @@ export class Metrics {
     'route',
   )
   readonly #refused = this.#counter('tsunagi_refused_total', 'What a limit refused or dropped', 'limit')
+  readonly #mail = this.#counter('tsunagi_mail_total', 'Wake-ups for who is not there, by what became of them', 'event')
+  readonly #pushes = this.#counter('tsunagi_pushes_total', 'Pushes, by what became of them', 'outcome')
   readonly #joinSeconds = new Histogram({
     name: 'tsunagi_join_seconds',
     help: 'From a join to its welcome',
@@ -66,6 +68,14 @@ export class Metrics {
 
   refused(limit: string): void {
     this.#refused.inc({ limit })
+  }
+
+  mail(event: 'kept' | 'delivered' | 'taken' | 'expired', count = 1): void {
+    this.#mail.inc({ event }, count)
+  }
+
+  push(outcome: string): void {
+    this.#pushes.inc({ outcome })
   }
 
   /** @param duration milliseconds */

@@ -1,6 +1,6 @@
 /**
  * What nodes tell each other through Redis. On a mesh's channel, as JSON, who is in it; on a node's own channel, as bytes,
- * what is relayed to its peers. Redis is the operator's: whoever may write there is trusted as the nodes are.
+ * what is relayed to its peers, and mail for them. Redis is the operator's: whoever may write there is trusted as the nodes are.
  */
 import { type Bytes, concat } from '@tsunagi/protocol/signaling'
 
@@ -32,8 +32,11 @@ export const toText = (bytes: Uint8Array): string =>
 export const toBytes = (text: string): Bytes => new Uint8Array(Buffer.from(text, 'base64'))
 
 export interface NodeMail {
-  /** `undelivered`: the addressee of a relay is not at the node it was sent to; goes back to its sender's. */
-  readonly kind: 'relay' | 'undelivered'
+  /**
+   * `undelivered`: the addressee of a relay is not at the node it was sent to; goes back to its sender's. `wake_up`: the
+   * payload is its id(16) and what was sealed.
+   */
+  readonly kind: 'relay' | 'undelivered' | 'wake_up'
   readonly from: string
   readonly meshId: Bytes
   readonly sender: Bytes
@@ -41,7 +44,7 @@ export interface NodeMail {
   readonly payload: Bytes
 }
 
-const KINDS = ['relay', 'undelivered'] as const
+const KINDS = ['relay', 'undelivered', 'wake_up'] as const
 /** Of a node's name: 16 characters. */
 const NODE_END = 17
 const HEADER = NODE_END + 3 * 32

@@ -9,7 +9,7 @@
  *     tsunagi:mesh:<mesh>                channel: MeshNews
  *     tsunagi:mail:<node>                channel: NodeMail
  */
-import type { Bytes } from '@tsunagi/protocol/signaling'
+import { type Bytes, concat } from '@tsunagi/protocol/signaling'
 import type { Member, Mesh, OtherNodes } from './mesh.ts'
 import type { Metrics } from './metrics.ts'
 import {
@@ -22,6 +22,9 @@ import {
   toText,
 } from './node-messages.ts'
 import { RedisLink, type RedisLinkOptions } from './redis-link.ts'
+
+/** Of the id of mail. */
+const ID_END = 16
 
 /** What a node wrote of its members outlives it by this at most. */
 const MEMBERS_LIFE = 60_000
@@ -41,7 +44,8 @@ interface Followed {
 }
 
 export class RedisNodes implements OtherNodes {
-  readonly #link: RedisLink
+  /** Also for what else is kept in Redis. */
+  readonly link: RedisLink
   readonly #metrics: Metrics
   readonly #followed = new Map<string, Followed>()
   /** Meshes whose members at other nodes have to be read, one after the other. */
@@ -51,7 +55,7 @@ export class RedisNodes implements OtherNodes {
 
   constructor(options: RedisLinkOptions, metrics: Metrics) {
     this.#metrics = metrics
-    this.#link = new RedisLink(options, {
+    this.link = new RedisLink(options, {
       up: () => this.#up(),
       down: () => this.#down(),
       beat: (living) => this.#beat(living),
@@ -61,24 +65,24 @@ export class RedisNodes implements OtherNodes {
 
   /** Whether peers of other nodes can be reached. */
   get isUp(): boolean {
-    return this.#link.isUp
+    return this.link.isUp
   }
 
   /** Fulfils when Redis was reached or is known not to be there; then it is tried for again and again. */
   connect(): Promise<void> {
-    return this.#link.connect()
+    return this.link.connect()
   }
 
   /** Says goodbye to the others. Its peers have left before. */
   close(): Promise<void> {
-    return this.#link.close()
+    return this.link.close()
   }
 
   async enter(mesh: Mesh): Promise<void> {
     const name = Buffer.from(mesh.id).toString('hex')
     const followed = { name, mesh, unheard: new Map<string, number>(), touched: undefined }
     this.#followed.set(name, followed)
-    if (this.#link.isUp) await this.#follow(followed)
+    if (this.link.isUp) await this.#follow(followed)
   }
 
   leave(mesh: Mesh): void {
@@ -87,19 +91,19 @@ export class RedisNodes implements OtherNodes {
     if (followed === undefined) return
     this.#followed.delete(name)
     this.#toRead.delete(followed)
-    this.#link.unsubscribe(meshChannel(name))
+    this.link.unsubscribe(meshChannel(name))
   }
 
   joined(mesh: Mesh, member: Member, introduced: readonly Member[]): void {
     const followed = this.#followedBy(mesh)
-    if (followed === undefined || !this.#link.isUp) return
+    if (followed === undefined || !this.link.isUp) return
     const key = toText(member.publicKey)
     const turn = ++this.#turn
     followed.unheard.set(key, turn)
     const to = introduced.filter(({ node }) => node !== undefined).map(({ publicKey }) => toText(publicKey))
     const presence = toText(member.presence)
     this.#write(followed, member)
-    this.#publish(followed, { news: 'joined', node: this.#link.node, key, presence, turn, to })
+    this.#publish(followed, { news: 'joined', node: this.link.node, key, presence, turn, to })
   }
 
   left(mesh: Mesh, member: Member): void {
@@ -107,18 +111,18 @@ export class RedisNodes implements OtherNodes {
     if (followed === undefined) return
     const key = toText(member.publicKey)
     followed.unheard.delete(key)
-    if (!this.#link.isUp) return
-    this.#link.attempt(this.#link.commands.hdel(membersKey(followed.name, this.#link.node), key))
-    this.#publish(followed, { news: 'left', node: this.#link.node, key })
+    if (!this.link.isUp) return
+    this.link.attempt(this.link.commands.hdel(membersKey(followed.name, this.link.node), key))
+    this.#publish(followed, { news: 'left', node: this.link.node, key })
   }
 
   announced(mesh: Mesh, member: Member, tags: readonly Bytes[]): void {
     const followed = this.#followedBy(mesh)
-    if (followed === undefined || !this.#link.isUp) return
+    if (followed === undefined || !this.link.isUp) return
     this.#write(followed, member)
     this.#publish(followed, {
       news: 'announced',
-      node: this.#link.node,
+      node: this.link.node,
       key: toText(member.publicKey),
       tags: tags.map(toText),
     })
@@ -133,13 +137,13 @@ export class RedisNodes implements OtherNodes {
   // Coming and going of Redis
 
   async #up(): Promise<void> {
-    await this.#link.subscribe(mailChannel(this.#link.node))
+    await this.link.subscribe(mailChannel(this.link.node))
     for (const followed of this.#followed.values()) {
       // What it held before Redis was lost may be there still.
-      this.#link.attempt(this.#link.commands.del(membersKey(followed.name, this.#link.node)))
+      this.link.attempt(this.link.commands.del(membersKey(followed.name, this.link.node)))
       for (const member of followed.mesh.members) this.#write(followed, member)
       await this.#follow(followed)
-      this.#publish(followed, { news: 'back', node: this.#link.node })
+      this.#publish(followed, { news: 'back', node: this.link.node })
     }
   }
 
@@ -151,8 +155,8 @@ export class RedisNodes implements OtherNodes {
 
   #beat(living: ReadonlySet<string>): Promise<unknown> {
     this.#keepThoseAt(living)
-    const pipeline = this.#link.commands.pipeline()
-    for (const name of this.#followed.keys()) pipeline.pexpire(membersKey(name, this.#link.node), MEMBERS_LIFE)
+    const pipeline = this.link.commands.pipeline()
+    for (const name of this.#followed.keys()) pipeline.pexpire(membersKey(name, this.link.node), MEMBERS_LIFE)
     return pipeline.exec()
   }
 
@@ -170,10 +174,10 @@ export class RedisNodes implements OtherNodes {
   /** First the news, then the state: nothing falls between. Never rejects: what fails here is done when Redis is back. */
   async #follow(followed: Followed): Promise<void> {
     try {
-      await this.#link.subscribe(meshChannel(followed.name))
+      await this.link.subscribe(meshChannel(followed.name))
       await this.#read(followed)
     } catch {
-      this.#link.giveUp()
+      this.link.giveUp()
     }
   }
 
@@ -181,8 +185,8 @@ export class RedisNodes implements OtherNodes {
   #readLater(followed: Followed): void {
     this.#toRead.add(followed)
     this.#reading = this.#reading.then(async () => {
-      if (!this.#link.isUp || !this.#toRead.delete(followed)) return
-      await this.#read(followed).catch(() => this.#link.giveUp())
+      if (!this.link.isUp || !this.#toRead.delete(followed)) return
+      await this.#read(followed).catch(() => this.link.giveUp())
     })
   }
 
@@ -191,10 +195,10 @@ export class RedisNodes implements OtherNodes {
     const { name, mesh } = followed
     const touched = new Set<string>()
     followed.touched = touched
-    const nodes = await this.#link.otherNodes()
+    const nodes = await this.link.otherNodes()
     const there = new Map<string, { readonly node: string; readonly record: MemberRecord }>()
     for (const node of nodes) {
-      const members = await this.#link.commands.hgetall(membersKey(name, node))
+      const members = await this.link.commands.hgetall(membersKey(name, node))
       for (const [key, text] of Object.entries(members)) there.set(key, { node, record: JSON.parse(text) })
     }
     if (followed.touched === touched) followed.touched = undefined
@@ -220,6 +224,8 @@ export class RedisNodes implements OtherNodes {
       node,
       tell: () => undefined,
       relay: (sender, payload) => this.#relay(node, { meshId: mesh.id, sender, addressee: publicKey, payload }),
+      mail: ({ id, sender, sealed }) =>
+        this.#wakeUp(node, { meshId: mesh.id, sender, addressee: publicKey, payload: concat(id, sealed) }),
       undelivered: () => undefined,
       replaced: () => undefined,
     }
@@ -229,9 +235,9 @@ export class RedisNodes implements OtherNodes {
   #write({ name, mesh }: Followed, member: Member): void {
     if (member.node !== undefined) return
     const record: MemberRecord = { presence: toText(member.presence), tags: mesh.tagsOf(member).map(toText) }
-    const key = membersKey(name, this.#link.node)
-    this.#link.attempt(
-      this.#link.commands
+    const key = membersKey(name, this.link.node)
+    this.link.attempt(
+      this.link.commands
         .pipeline()
         .hset(key, toText(member.publicKey), JSON.stringify(record))
         .pexpire(key, MEMBERS_LIFE)
@@ -243,18 +249,26 @@ export class RedisNodes implements OtherNodes {
   // Messages between nodes
 
   #publish({ name }: Followed, news: MeshNews): void {
-    this.#link.attempt(this.#link.commands.publish(meshChannel(name), JSON.stringify(news)))
+    this.link.attempt(this.link.commands.publish(meshChannel(name), JSON.stringify(news)))
   }
 
   /** Answers whether it was handed to Redis. */
   #relay(node: string, mail: Omit<NodeMail, 'kind' | 'from'>): boolean {
-    if (!this.#link.isUp || this.#link.isFull) return false
-    const message = encodeMail({ kind: 'relay', from: this.#link.node, ...mail })
+    if (!this.link.isUp || this.link.isFull) return false
+    const message = encodeMail({ kind: 'relay', from: this.link.node, ...mail })
     this.#metrics.relayed('node')
-    this.#link.commands.publish(mailChannel(node), message).then(
+    this.link.commands.publish(mailChannel(node), message).then(
       (receivers) => receivers === 0 && this.#undelivered(mail),
       () => this.#undelivered(mail),
     )
+    return true
+  }
+
+  /** Answers whether it was handed to Redis. Where it does not arrive it waits in the mailbox. */
+  #wakeUp(node: string, mail: Omit<NodeMail, 'kind' | 'from'>): boolean {
+    if (!this.link.isUp || this.link.isFull) return false
+    const message = encodeMail({ kind: 'wake_up', from: this.link.node, ...mail })
+    this.link.attempt(this.link.commands.publish(mailChannel(node), message))
     return true
   }
 
@@ -283,10 +297,14 @@ export class RedisNodes implements OtherNodes {
     const mesh = this.#followed.get(Buffer.from(meshId).toString('hex'))?.mesh
     const to = mesh?.member(addressee)
     const isHere = to !== undefined && to.node === undefined
+    if (mail.kind === 'wake_up') {
+      if (isHere) to.mail({ id: payload.subarray(0, ID_END), sender, sealed: payload.subarray(ID_END) })
+      return
+    }
     const known = mesh?.member(sender)
     if (isHere && (known ? mesh?.relay(known, addressee, payload) : to.relay(sender, payload))) return
-    this.#link.attempt(
-      this.#link.commands.publish(
+    this.link.attempt(
+      this.link.commands.publish(
         mailChannel(from),
         encodeMail({ ...mail, kind: 'undelivered', payload: new Uint8Array() }),
       ),
@@ -295,7 +313,7 @@ export class RedisNodes implements OtherNodes {
 
   #receiveNews(followed: Followed, news: MeshNews): void {
     const { mesh, unheard } = followed
-    if (news.node === this.#link.node) {
+    if (news.node === this.link.node) {
       if (news.news === 'joined' && unheard.get(news.key) === news.turn) unheard.delete(news.key)
       return
     }

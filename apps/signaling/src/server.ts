@@ -19,16 +19,23 @@ import { Gate } from './gate.ts'
 import { httpHandler } from './http.ts'
 import { keyAccounts } from './keys.ts'
 import { checkLimits, type SignalingLimits } from './limits.ts'
+import { openLmdbStore } from './lmdb-store.ts'
+import { MemoryStore } from './memory-store.ts'
 import { Meshes } from './mesh.ts'
 import { Metrics } from './metrics.ts'
 import { checkHost, checkOrigins, checkPageOrigins, isLoopback, originsAt, pageAddress } from './origins.ts'
+import { PushHosts } from './push-hosts.ts'
 import { RedisNodes } from './redis-nodes.ts'
+import { RedisStore } from './redis-store.ts'
 import { systemClock } from './system-clock.ts'
 import { readTlsFiles, type TlsFiles } from './tls.ts'
 import { type TurnOptions, turnServer } from './turn.ts'
+import { Waking } from './waking.ts'
 
 /** A presence record: its fields have fixed lengths, so it is never longer. */
 const PRESENCE_SIZE = 448
+
+const VAPID_KEY_SIZE = 65
 
 export interface SignalingServerOptions {
   /** 0 takes any that is free. Default 8787. */
@@ -53,6 +60,15 @@ export interface SignalingServerOptions {
   readonly metrics?: { readonly port: number; readonly host: string } | undefined
   /** By which it is one of many nodes. Without it the server is alone. */
   readonly redisUrl?: string | undefined
+  /**
+   * Directory for wake-ups that wait, push subscriptions and the key for pushes. Default: they are kept in memory, and end with
+   * the server. With `redisUrl` they are in Redis.
+   */
+  readonly data?: string | undefined
+  /** Push services, as PushHosts says. Default those of the usual browsers. */
+  readonly pushHosts?: readonly string[] | undefined
+  /** By which a push service reaches the operator: `mailto:` or `https:`. Default the first of `origins`. */
+  readonly pushSubject?: string | undefined
   readonly limits?: Partial<SignalingLimits>
   readonly clock?: Clock
   readonly crypto?: CryptoProvider
@@ -84,11 +100,15 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   const furtherOrigins = checkOrigins(options.origins ?? [])
   const listed = checkPageOrigins(options.pageOrigins ?? [])
   const proxies = new Proxies(options.proxies ?? [])
+  const pushHosts = new PushHosts(options.pushHosts)
+  const pushSubject = checkPushSubject(options.pushSubject, furtherOrigins)
   const crypto = options.crypto ?? (await createCryptoProvider())
 
   const origins = new Set(furtherOrigins)
   const metrics = new Metrics()
   const nodes = options.redisUrl ? new RedisNodes({ url: options.redisUrl, clock, log }, metrics) : undefined
+  const store = nodes ? new RedisStore(nodes.link) : options.data ? openLmdbStore(options.data) : new MemoryStore()
+  const waking = new Waking({ clock, crypto, limits, log, metrics, store, pushHosts, pushSubject })
   const meshes = new Meshes(limits, nodes)
   const gate = new Gate({
     clock,
@@ -104,6 +124,7 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
     pages: { own: origins, listed, isLocal: isLoopback(host) && (options.proxies ?? []).length === 0 },
     proxies,
     turn,
+    waking,
   })
   metrics.watch({
     connections: () => gate.size,
@@ -117,7 +138,7 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
     limits,
     readiness: () => {
       if (!gate.isOpen) return 'stopping'
-      return nodes?.isUp === false ? 'degraded' : 'ready'
+      return nodes?.isUp === false || !waking.isWell ? 'degraded' : 'ready'
     },
     webApp: options.webApp,
   })
@@ -132,12 +153,15 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   http.on('error', ({ code }: NodeJS.ErrnoException) => log.error({ code }, 'a connection could not be taken'))
   for (const origin of originsAt(host, taken, tls ? 'wss' : 'ws')) origins.add(origin)
   await nodes?.connect()
+  await waking.start()
   const metricsServer = options.metrics && (await serveMetrics(metrics, options.metrics))
   log.info({ port: taken, metricsPort: metricsServer?.port }, 'listening')
 
   const stop = async () => {
     log.info('stopping')
-    await gate.close()
+    await Promise.all([gate.close(), waking.drain()])
+    await waking.close()
+    await store.close()
     await nodes?.close()
     await Promise.all([shut(http), metricsServer?.close()])
     log.info('stopped')
@@ -213,7 +237,8 @@ function checkIceServers(
 ): readonly IceServer[] {
   const members = new Array<Bytes>(sampleSize).fill(new Uint8Array(PRESENCE_SIZE))
   const given = turn && turnServer(turn, new Uint8Array(32), turnLifetime, Date.now())
-  const payload = { members, total: sampleSize, ice_servers: given ? [...iceServers, given] : [...iceServers] }
+  const ice_servers = given ? [...iceServers, given] : [...iceServers]
+  const payload = { members, total: sampleSize, ice_servers, vapid_key: new Uint8Array(VAPID_KEY_SIZE) }
   try {
     decodeSignaling(encodeSignaling({ type: 'welcome', payload }))
   } catch (cause) {
@@ -224,4 +249,16 @@ function checkIceServers(
     )
   }
   return iceServers
+}
+
+/** A push service may refuse pushes of who cannot be reached; one that only tries this out need not be. */
+function checkPushSubject(subject: string | undefined, origins: readonly string[]): string {
+  const [first] = origins
+  const chosen = subject ?? first?.replace(/^ws/, 'http') ?? 'mailto:operator@tsunagi.invalid'
+  if (/^(https:\/\/.|mailto:.+@.)/.test(chosen) && URL.canParse(chosen)) return chosen
+  if (subject === undefined) return 'mailto:operator@tsunagi.invalid'
+  throw new TsunagiError(
+    'INVALID_ARGUMENT',
+    `TSUNAGI_PUSH_SUBJECT is "${subject}", but must be like mailto:you@example.org or https://example.org.`,
+  )
 }

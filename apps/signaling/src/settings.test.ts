@@ -22,7 +22,8 @@ async function complaint(action: () => unknown): Promise<string> {
 describe('settings', () => {
   test('are not needed', () => {
     const settings = readSettings({ PATH: '/bin', PORT: '', TSUNAGI_ORIGINS: '' })
-    expect(settings).toMatchObject({ port: 8787, host: '127.0.0.1', webApp: undefined, origins: [], limits: {} })
+    expect(settings).toMatchObject({ port: 8787, host: '127.0.0.1', webApp: undefined, origins: [], limits: {}, data: 'data' })
+    expect(readSettings({ TSUNAGI_DATA: 'memory' }).data).toBeUndefined()
   })
 
   test('give port, host, app, origins, ICE servers and every limit', () => {
@@ -41,6 +42,9 @@ describe('settings', () => {
       TSUNAGI_TLS_KEY: '/etc/key.pem',
       TSUNAGI_METRICS_PORT: '9100',
       REDIS_URL: 'redis://127.0.0.1:6379',
+      TSUNAGI_DATA: '/var/lib/tsunagi',
+      TSUNAGI_PUSH_HOSTS: 'default,http://127.0.0.1:9000',
+      TSUNAGI_PUSH_SUBJECT: 'mailto:operator@mesh.example',
       ...Object.fromEntries(LIMIT_NAMES.map((limit, i) => [settingName(limit), `${i}`])),
     }
     expect(readSettings(env)).toEqual({
@@ -56,6 +60,9 @@ describe('settings', () => {
       tls: { certificate: '/etc/cert.pem', key: '/etc/key.pem' },
       metrics: { port: 9100, host: '127.0.0.1' },
       redisUrl: 'redis://127.0.0.1:6379',
+      data: '/var/lib/tsunagi',
+      pushHosts: ['default', 'http://127.0.0.1:9000'],
+      pushSubject: 'mailto:operator@mesh.example',
       limits: Object.fromEntries(LIMIT_NAMES.map((limit, i) => [limit, i])),
     })
     expect(settingName('maxMembers')).toBe('TSUNAGI_MAX_MEMBERS')

@@ -23,6 +23,11 @@ export interface Settings {
   readonly tls: { readonly certificate: string; readonly key: string } | undefined
   readonly metrics: { readonly port: number; readonly host: string } | undefined
   readonly redisUrl: string | undefined
+  /** Undefined where it is kept in memory. */
+  readonly data: string | undefined
+  /** Undefined where the usual push services are meant. */
+  readonly pushHosts: readonly string[] | undefined
+  readonly pushSubject: string | undefined
   readonly limits: Partial<SignalingLimits>
 }
 
@@ -35,6 +40,9 @@ export const SETTING_NAMES = [
   'PORT',
   'HOST',
   'REDIS_URL',
+  'TSUNAGI_DATA',
+  'TSUNAGI_PUSH_HOSTS',
+  'TSUNAGI_PUSH_SUBJECT',
   'TSUNAGI_LOG_LEVEL',
   'TSUNAGI_WEB_APP',
   'TSUNAGI_ORIGINS',
@@ -75,6 +83,9 @@ export function readSettings(env: Values): Settings {
     tls: tls(values),
     metrics: metrics(values),
     redisUrl: redisUrl(values['REDIS_URL']),
+    data: data(values['TSUNAGI_DATA'] ?? 'data'),
+    pushHosts: values['TSUNAGI_PUSH_HOSTS'] === undefined ? undefined : list(values, 'TSUNAGI_PUSH_HOSTS'),
+    pushSubject: values['TSUNAGI_PUSH_SUBJECT'],
     limits: limits(values),
   }
 }
@@ -174,6 +185,11 @@ function redisUrl(text: string | undefined): string | undefined {
   if (text === undefined || (URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol))) return text
   // Not the text itself, which may hold a password.
   return impossible('REDIS_URL must be like redis://host:6379, or rediss:// for TLS.')
+}
+
+/** A directory, taken from where the process was started, or the word that stands for none. */
+function data(text: string): string | undefined {
+  return text === 'memory' ? undefined : text
 }
 
 function unknown(name: string): never {
