@@ -111,7 +111,8 @@ export interface TaskContext {
   progress(progress: number, note?: string): void
   /**
    * Sends a part of the result ahead, at most 64 KiB of CBOR; at once done where the caller wants none. Fulfils when the
-   * caller has it, which waits until it reads: a handler that awaits this keeps pace. Rejects with QUEUE_FULL where too many
+   * caller has it, which waits until it reads: a handler that awaits this keeps pace; and where the caller's page is gone,
+   * whose next one does not get it. Rejects with QUEUE_FULL where too many
    * wait, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, and with why the task ended.
    */
   partial(output: unknown): Promise<void>
@@ -216,7 +217,8 @@ export interface Task<Output = unknown> {
   readonly result: Promise<Output>
   /**
    * Partial results in their order, for one reader. Where the task goes to another peer it goes on after those that were
-   * taken. Ends when the task is completed, and throws where that ends otherwise or `partials` was not asked for.
+   * taken; after a reload of this page, after those that were sent before it asked: what must not be missed belongs into the
+   * output. Ends when the task is completed, and throws where that ends otherwise or `partials` was not asked for.
    */
   readonly partials: AsyncIterable<unknown>
   /** The returned function removes the listener. */
@@ -433,6 +435,12 @@ export interface Peer {
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
     options?: MapOptions,
   ): MapRun<Output>
+  /**
+   * Ends a task that another peer gave to this one, as the user of this peer may at any time: its handler's signal aborts, and
+   * its caller is told `reason` (at most 256 characters) with TASK_CANCELED, or with TASK_REJECTED where it had not begun; it
+   * may go to another peer by the caller's rules. False where there is no such task under way. @throws TsunagiError INVALID_ARGUMENT
+   */
+  stopTask(task: Pick<TaskInfo, 'peer' | 'id'>, reason?: string): boolean
   /** From now on who may use a capability, and how much, whether or not it is provided yet. @throws TsunagiError INVALID_ARGUMENT */
   policy(capability: string, policy: CapabilityPolicy): void
   readonly contacts: Contacts

@@ -50,7 +50,7 @@ import { KeptContacts } from './tasks/contacts.ts'
 import { isCapabilityName } from './tasks/delegate-options.ts'
 import { TaskExecutor } from './tasks/executor.ts'
 import { MappedTasks } from './tasks/map.ts'
-import type { SendResult } from './tasks/payload.ts'
+import { type SendResult, shortened } from './tasks/payload.ts'
 import { UsePolicies } from './tasks/policy.ts'
 import type { TaskStore } from './tasks/store.ts'
 import type { Bytes } from './wire/bytes.ts'
@@ -337,6 +337,13 @@ export class PeerService implements Peer {
         this.#caller.delegate(capability, input, each, without),
     }
     return new MappedTasks<Output>(host, inputs, options)
+  }
+
+  stopTask(task: Pick<TaskInfo, 'peer' | 'id'>, reason = 'The user of the other peer ended the task.'): boolean {
+    if (typeof task?.id !== 'string' || typeof task.peer !== 'string' || typeof reason !== 'string') {
+      throw new TsunagiError('INVALID_ARGUMENT', 'stopTask() takes one of the tasks of others, and maybe a sentence.')
+    }
+    return this.#executor.stop(task.peer, task.id, shortened(reason))
   }
 
   policy(capability: string, policy: CapabilityPolicy): void {

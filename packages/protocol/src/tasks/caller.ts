@@ -186,8 +186,9 @@ export class TaskCaller {
     }
     const error = new TsunagiError(payload.code, payload.message, { peer })
     if (LOST_CODES.has(payload.code)) this.#tryEnded(found, 'lost', lost(peer, payload.message))
-    else if (payload.state === 'failed' && payload.code !== 'TASK_DEADLINE') this.#tryEnded(found, 'failed', error)
-    else this.#settle(task, payload.state === 'failed' ? 'fail' : 'cancel', error)
+    else if (payload.state === 'canceled') this.#tryEnded(found, 'stopped', error)
+    else if (payload.code === 'TASK_DEADLINE') this.#settle(task, 'fail', error)
+    else this.#tryEnded(found, 'failed', error)
     await this.#keep(task)
   }
 
@@ -423,8 +424,8 @@ export class TaskCaller {
   #tryEnded(found: Held, end: TryEnd, error: TsunagiError): void {
     const { task, tried } = found
     const { capability } = task.info
-    const idempotent = end === 'failed' && this.#options.isIdempotent(capability, tried.peer)
-    this.#leave(found, end === 'full' || end === 'refused' ? undefined : false)
+    const idempotent = (end === 'failed' || end === 'stopped') && this.#options.isIdempotent(capability, tried.peer)
+    this.#leave(found, end === 'full' || end === 'refused' || end === 'stopped' ? undefined : false)
     if (end === 'full') task.counted--
     const tries = { tries: task.counted, full: end === 'full' ? task.full++ : 0, idempotent }
     const random = (this.#options.randomBytes(1)[0] ?? 0) / 255

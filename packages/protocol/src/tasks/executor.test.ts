@@ -568,6 +568,51 @@ describe('a question', () => {
   })
 })
 
+describe('the user of this peer', () => {
+  const idOf = (number: number) =>
+    executor.tasks.find(({ id }) => Number.parseInt(id.slice(0, 8), 16) === number)?.id ?? ''
+
+  test('ends a task that runs: its handler is told, and its caller with a code and the reason', async () => {
+    offer()
+    delegate(1)
+    expect(executor.stop(ALICE, idOf(1), 'I need my computer.')).toBe(true)
+    expect(runs[0]?.context.signal.aborted).toBe(true)
+    expect(outbox.last('task_result')).toEqual({
+      task_id: taskId(1),
+      state: 'canceled',
+      code: 'TASK_CANCELED',
+      message: 'I need my computer.',
+    })
+    expect(stateOf(1)).toBe('canceled')
+    expect(executor.stop(ALICE, idOf(1), 'Again.')).toBe(false)
+    runs[0]?.fulfil(1)
+    await settled()
+    expect(outbox.of('task_result')).toHaveLength(1)
+  })
+
+  test('ends a task that waits, which never runs and may go to another peer', async () => {
+    offer({ concurrency: 1 })
+    delegate(1)
+    delegate(2)
+    expect(executor.stop(ALICE, idOf(2), 'No.')).toBe(true)
+    expect(outbox.last('task_reject')).toEqual({ task_id: taskId(2), reason: 'refused', message: 'No.' })
+    expect(executor.queueDepth).toBe(0)
+    runs[0]?.fulfil(1)
+    await settled()
+    expect(runs).toHaveLength(1)
+    // Where the refusal was lost, the question finds the end.
+    executor.handleQuery(ALICE, { task_id: taskId(2) })
+    expect(outbox.last('task_state')).toMatchObject({ state: 'canceled', code: 'TASK_CANCELED' })
+  })
+
+  test('ends nothing by a task id of another caller', () => {
+    offer()
+    delegate(1)
+    expect(executor.stop(MALLORY, idOf(1), 'No.')).toBe(false)
+    expect(stateOf(1)).toBe('working')
+  })
+})
+
 describe('partial results', () => {
   const partials = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({ task_id: taskId(1), index: from + i, output: from + i }))
@@ -593,6 +638,18 @@ describe('partial results', () => {
     expect(sent).toHaveLength(all)
     executor.handleQuery(ALICE, { task_id: taskId(1) })
     expect(outbox.last('task_state').partials).toBe(all)
+  })
+
+  test('do not fail a handler whose caller is away', async () => {
+    offer()
+    delegate(1, { partials: true })
+    outbox.holds = true
+    const sent = runs[0]?.context.partial(1)
+    outbox.sent.at(-1)?.fail(new TsunagiError('UNKNOWN_PEER', 'It is not here.'))
+    await sent
+    const refused = runs[0]?.context.partial(2)
+    outbox.sent.at(-1)?.fail(new TsunagiError('QUEUE_FULL', 'Too much waits for that peer.'))
+    await expect(refused).rejects.toMatchObject({ code: 'QUEUE_FULL' })
   })
 
   test('that nobody wants are done at once and not sent', async () => {

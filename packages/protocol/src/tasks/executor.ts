@@ -148,6 +148,17 @@ export class TaskExecutor {
     else if (this.#ledger.findEnded(key) === undefined) this.#ignored++
   }
 
+  /** The user of this peer ends a task of `caller`. False where it has ended, or was never there. */
+  stop(caller: PeerId, id: string, reason: string): boolean {
+    const task = this.#ledger.find(`${caller} ${id}`)
+    if (task === undefined) return false
+    if (task.info.state === 'submitted') {
+      // Nothing of it was done: another peer may do it.
+      if (this.#stop(task, 'cancel', 'TASK_CANCELED', reason)) this.#reject(caller, task.id, 'refused', reason)
+    } else this.#end(task, 'cancel', 'TASK_CANCELED', reason)
+    return true
+  }
+
   /** Answered also where the task is not known: its caller then need not wait. */
   handleQuery(caller: PeerId, { task_id }: SessionPayload<'task_query'>): void {
     const key = keyOf(caller, task_id)

@@ -287,6 +287,38 @@ describe('what failed', () => {
   })
 })
 
+describe('a peer whose user ends the task', () => {
+  const end = (peer: PeerId) =>
+    caller.handleResult(peer, { task_id: idAt(peer), state: 'canceled', code: 'TASK_CANCELED', message: 'Not now.' })
+
+  test('cancels it where it may have done a part of it that must not be done twice', async () => {
+    const task = delegate()
+    accept(ANNA)
+    await end(ANNA)
+    await expect(task.result).rejects.toMatchObject({ code: 'TASK_CANCELED', message: 'Not now.', peer: ANNA })
+    expect(task.info.state).toBe('canceled')
+    expect(outbox.of('task_delegate')).toHaveLength(1)
+  })
+
+  test('gives way to another where doing it twice is doing it once, is not asked again, and is no worse for it', async () => {
+    idempotent = true
+    here = [ANNA, BERT]
+    const task = delegate()
+    accept(ANNA)
+    await end(ANNA)
+    accept(BERT)
+    await fail(BERT)
+    expect(outbox.of('task_delegate').map(({ task_id }) => task_id)).toHaveLength(3)
+    await complete(BERT, 2)
+    expect(await task.result).toBe(2)
+    expect(tried).toEqual([
+      [ANNA, undefined],
+      [BERT, false],
+      [BERT, true],
+    ])
+  })
+})
+
 describe('a peer that lies', () => {
   test('with a result that does not fit gives way to another, and is not asked again', async () => {
     const task = delegate({}, 'number')

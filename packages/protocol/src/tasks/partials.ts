@@ -1,7 +1,7 @@
 /** Partial results of one task (SPEC R64): bounded at both ends by what the reader has read. */
-
-import { TsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
+import { isGone } from './payload.ts'
 
 /** At the caller: what came and was not read yet, for one reader. */
 export class PartialStream implements AsyncIterable<unknown> {
@@ -112,7 +112,7 @@ export class PartialSender {
     return this.#sent
   }
 
-  /** Fulfils when the other side has it. Rejects with QUEUE_FULL, what send() rejects with, and what end() is given. */
+  /** Fulfils when the other side has it, or is not there, in which case the next page goes on after it. Rejects with QUEUE_FULL, what send() rejects with, and what end() is given. */
   add(output: unknown): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     if (this.#waiting.length >= LIMITS.maxPartialsWaiting) {
@@ -140,7 +140,12 @@ export class PartialSender {
     while (this.#sent < this.#allowed) {
       const next = this.#waiting.shift()
       if (next === undefined) return
-      this.#send(this.#sent++, next.output).then(next.done, next.fail)
+      this.#send(this.#sent++, next.output).then(next.done, (cause: unknown) => {
+        const error = toTsunagiError(cause, 'LINK_FAILED', 'A partial result could not be sent.')
+        // The task goes on without its caller, and so must its handler.
+        if (isGone(error)) next.done()
+        else next.fail(error)
+      })
     }
   }
 }

@@ -6,9 +6,10 @@ import type { TaskEvent } from './states.ts'
 
 /**
  * How one peer's try at a task ended without a result that counts. `full`: it had no room. `refused`: it does not do it.
- * `lost`: what became of it is unknown. `faulty`: what it reported breaks the rules. `failed`: its handler failed.
+ * `lost`: what became of it is unknown. `faulty`: what it reported breaks the rules. `failed`: its handler failed. `stopped`:
+ * its user ended it.
  */
-export type TryEnd = 'full' | 'refused' | 'lost' | 'faulty' | 'failed'
+export type TryEnd = 'full' | 'refused' | 'lost' | 'faulty' | 'failed' | 'stopped'
 
 /** What a refusal means to the caller. */
 export const REFUSALS: Record<TaskRejectReason, ErrorCode> = {
@@ -34,6 +35,7 @@ export const ENDS: Record<TryEnd, TaskEvent> = {
   lost: 'lose',
   faulty: 'fail',
   failed: 'fail',
+  stopped: 'cancel',
 }
 
 /** With these an executor says that the work is not done and nobody's fault. */
@@ -74,6 +76,7 @@ export function nextTry(
   }
   if (task.tries > rules.retries) return undefined
   if (end === 'refused') return rules.to === undefined || rules.failover ? { after: 0, samePeer: 'never' } : undefined
-  if (!rules.failover || (end === 'failed' && !task.idempotent)) return undefined
-  return { after: 0, samePeer: end === 'faulty' ? 'never' : 'last' }
+  const isUndone = end === 'failed' || end === 'stopped'
+  if (!rules.failover || (isUndone && !task.idempotent)) return undefined
+  return { after: 0, samePeer: end === 'faulty' || end === 'stopped' ? 'never' : 'last' }
 }
