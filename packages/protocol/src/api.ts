@@ -1,7 +1,7 @@
 /** The public shape of a peer: what createPeer() gives and what an app may rely on. */
 import type { TsunagiError } from './errors.ts'
 import type { LinkKind, LinkRoute } from './links/link.ts'
-import type { CapabilityDescription, Priority } from './messages.ts'
+import type { CapabilityDescription, Priority, WakeState } from './messages.ts'
 
 /** `did:key` text of an Ed25519 public key, `did:key:z6Mk…` (SPEC §2). */
 export type PeerId = string
@@ -10,10 +10,16 @@ export type PeerId = string
 export type PeerStatus = 'connecting' | 'online' | 'offline' | 'closed'
 
 /**
- * `connecting`: no session yet. `idle`: its link was closed because nothing was said, and opens when something is. The
- * others: what was heard from page code of that peer (SPEC §7).
+ * `connecting`: no session yet. `idle`: its link was closed because nothing was said, and opens when something is; or it said
+ * that its page is hidden before it fell silent. The others: what was heard from page code of that peer (SPEC §7).
  */
 export type Health = 'connecting' | 'healthy' | 'degraded' | 'idle' | 'unreachable'
+
+export interface HealthChange {
+  readonly health: Health
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
 
 export interface PeerStatistics {
   readonly messagesSent: number
@@ -54,6 +60,8 @@ export interface PeerInfo {
   /** The name the peer gives itself, told inside the session; '' before that. Never an identifier. */
   readonly name: string
   readonly health: Health
+  /** How its health changed on this page, oldest first: the latest LIMITS.healthChanges. The last one is `health`. */
+  readonly healthChanges: readonly HealthChange[]
   /** Median of the latest round trips in milliseconds. */
   readonly roundTrip: number | undefined
   /** Undefined without a link. */
@@ -338,6 +346,77 @@ export interface TransferOffer {
   reject(): void
 }
 
+/**
+ * How far a wake-up climbed (SPEC §7.1). `session`: over the open link. `socket`: to the target's page by the signaling server.
+ * `push`: the server has it and a push service was told. `mailbox`: the server has it until the target comes. `none`: nowhere.
+ */
+export type WakeStep = 'none' | 'session' | 'socket' | 'push' | 'mailbox'
+
+/**
+ * What the target answered: `active`, it is awake; `waking`, it opens its link; `refused`, its user lets this peer not wake it;
+ * `expired`, it came too late. Where it did not: `kept`, it gets the wake-up when it is back before that expires;
+ * `unanswered`, it gets it no more; `expired`, as above.
+ */
+export type WakeOutcome = WakeState | 'kept' | 'unanswered'
+
+/**
+ * `silent`: it was sent, and nobody answered. The others say why it could not be sent higher: `offline`, the signaling server
+ * cannot be reached; `unknown_peer`, it was never met, or so long ago that nobody can write to it; `rate_limited` and `full`,
+ * the server takes no more of them; `unavailable`, it cannot keep any now.
+ */
+export type WakeFailure = 'silent' | 'offline' | 'unknown_peer' | 'rate_limited' | 'full' | 'unavailable'
+
+export interface WakeUpResult {
+  readonly outcome: WakeOutcome
+  /** The highest step that was taken: where the target answered, the one that reached it. */
+  readonly step: WakeStep
+  /** From the call to the outcome. */
+  readonly ms: number
+  /** Undefined where the target answered. */
+  readonly why: WakeFailure | undefined
+}
+
+export interface WakeUpOptions {
+  /** Shown to the target's user, at most PROTOCOL.maxWakeReason characters; default ''. */
+  readonly reason?: string
+  /** Default `normal`. */
+  readonly priority?: Priority
+  /** Milliseconds from now after which nobody need be woken any more, 1 to PROTOCOL.maxWakeLife; default LIMITS.wakeLife. */
+  readonly expires?: number
+  readonly signal?: AbortSignal
+}
+
+/** Whose wake-ups have an effect here. */
+export type WakePolicy = 'mesh' | 'contacts' | 'nobody'
+
+/** What became of wake-ups of others, and of answers to ours. */
+export interface WakeUpCounts {
+  /** Had an effect. */
+  readonly taken: number
+  /** Came again, and were only answered again. */
+  readonly repeated: number
+  /** Without effect: forged, replayed, expired, misaddressed, not allowed by the policy, too many; answers to nothing. */
+  readonly refused: number
+}
+
+/**
+ * Whether this peer can be woken while no page of it is open. `unsupported`: not in this browser, or not where nothing is
+ * kept. `denied`: the user forbade notifications of this site.
+ */
+export type ReachabilityState = 'unsupported' | 'denied' | 'off' | 'on'
+
+export interface Reachability {
+  readonly state: ReachabilityState
+  /**
+   * Asks the user's permission, subscribes to pushes and tells the server; call it from a click. Kept over pages until
+   * disable(). The page that a click on the notification opens is the one of `url`; default the address of this one.
+   * Rejects with NOT_SUPPORTED, INVALID_STATE where the user declined, SIGNALING_UNREACHABLE, STORAGE_FAILED.
+   */
+  enable(url?: string): Promise<void>
+  /** Idempotent. Rejects with STORAGE_FAILED. */
+  disable(): Promise<void>
+}
+
 /** One message as the inspector shows it. */
 export interface TraceEntry {
   readonly at: number
@@ -404,6 +483,17 @@ export interface PeerEvents {
   /** A transfer changed: a new snapshot. */
   transferprogress: TransferInfo
   status: PeerStatus
+  /** A peer woke this one. `outcome`: what it was answered. */
+  wakeup: {
+    readonly from: PeerId
+    /** In its sender's words. */
+    readonly reason: string
+    readonly priority: Priority
+    /** How it came. */
+    readonly step: Exclude<WakeStep, 'none' | 'push'>
+    readonly outcome: 'active' | 'waking'
+  }
+  reachability: ReachabilityState
   /** Something went wrong that no call can report: a refused handshake, a listener that threw. */
   error: TsunagiError
   /** Every message in and out. Costs nothing while nobody listens. */
@@ -459,6 +549,17 @@ export interface Peer {
   transfer(to: PeerId, source: TransferSource, options?: TransferOptions): Transfer
   /** Goes on with a transfer of a page before this one, which had the same source. Never throws. */
   resumeTransfer(id: string, source: TransferSource, options?: TransferOptions): Transfer
+  /**
+   * Wakes a peer that closed its links, whose page sleeps, or that has no page open, by the first step that it answers. It then
+   * opens its link, and the session goes on. Fulfils with what became of it, after LIMITS.wakeTries tries at the latest; a call
+   * while one for the same peer is under way shares its outcome. Rejects with INVALID_ARGUMENT, PEER_CLOSED, QUEUE_FULL where
+   * too many are under way, WAKE_UP_CANCELED where `signal` aborts.
+   */
+  wakeUp(id: PeerId, options?: WakeUpOptions): Promise<WakeUpResult>
+  /** Default `mesh`; kept over pages. @throws TsunagiError INVALID_ARGUMENT where it is set to something else */
+  wakePolicy: WakePolicy
+  readonly wakeUps: WakeUpCounts
+  readonly reachability: Reachability
   /** Round trip in milliseconds through page code of the other side. Rejects as send() does. */
   ping(to: PeerId): Promise<number>
   /** The returned function removes the listener. A listener that throws is reported as LISTENER_FAILED. */

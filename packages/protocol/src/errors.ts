@@ -50,6 +50,7 @@ export const ERROR_CODES = [
   'TRANSFER_REJECTED',
   'UNKNOWN_CAPABILITY',
   'UNKNOWN_PEER',
+  'WAKE_UP_CANCELED',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

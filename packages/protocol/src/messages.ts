@@ -198,6 +198,8 @@ export const sessionPayloads = {
     running: count,
     queue_depth: count,
     capabilities_digest: digest,
+    /** Its page is hidden, so that the browser may freeze it without a word. */
+    hidden: v.optional(v.literal(true)),
   }),
   capability_query: v.strictObject({}),
   capability_response: v.strictObject({ capabilities, digest }),

@@ -13,6 +13,7 @@ import type {
   PeerId,
   PeerInfo,
   PeerStatus,
+  Reachability,
   SendOptions,
   Task,
   TaskHandler,
@@ -20,6 +21,10 @@ import type {
   Transfer,
   TransferOptions,
   TransferSource,
+  WakePolicy,
+  WakeUpCounts,
+  WakeUpOptions,
+  WakeUpResult,
 } from './api.ts'
 import type { TransferHost } from './bulk/ports.ts'
 import { failedTransfer, Transfers } from './bulk/transfers.ts'
@@ -33,13 +38,14 @@ import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
 import { type CapabilityDescription, SESSION_TYPES, type SessionPayload, type SessionType } from './messages.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
+import { KnownPeers } from './peers/known-peers.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
 import { checkListener, checkSend } from './peers/options.ts'
 import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
 import type { DurableState, SessionTrace } from './session/host.ts'
 import { SessionManager } from './session/session-manager.ts'
-import type { PinnedPeer, SessionStore, StoredMessage } from './session/store.ts'
+import type { SessionStore, StoredMessage } from './session/store.ts'
 import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
 import { Complaints } from './signaling/complaints.ts'
 import type { MeshKeys } from './signaling/messages.ts'
@@ -53,7 +59,11 @@ import { MappedTasks } from './tasks/map.ts'
 import { type SendResult, shortened } from './tasks/payload.ts'
 import { UsePolicies } from './tasks/policy.ts'
 import type { TaskStore } from './tasks/store.ts'
-import type { Bytes } from './wire/bytes.ts'
+import { WakeUpsForWork } from './wake-up/for-work.ts'
+import { checkWakePolicy, checkWakeUp } from './wake-up/options.ts'
+import { type PushSignaling, UNREACHABLE } from './wake-up/reachability.ts'
+import { WakeUpManager } from './wake-up/wake-up-manager.ts'
+import { type Bytes, equalBytes } from './wire/bytes.ts'
 import { uuidText } from './wire/uuid.ts'
 
 export interface PeerServiceOptions {
@@ -74,6 +84,12 @@ export interface PeerServiceOptions {
   readonly taskStore: TaskStore | undefined
   /** Undefined where the host keeps no files: then bytes alone are sent, and what is received goes to sinks. */
   readonly transfers?: TransferHost | undefined
+  /** Who may wake this peer until the user decides otherwise; default `mesh`. */
+  readonly wakePolicy?: WakePolicy | undefined
+  /** The user decided who may wake this peer. Must not throw. */
+  readonly onWakePolicy?: (policy: WakePolicy) => void
+  /** Makes what lets this peer be woken without a page; undefined where the host has no such thing. `changed` tells its state. */
+  readonly reachability?: (push: PushSignaling, changed: () => void) => Reachability
   /** Called once when the peer has closed: gives back what was taken for it. Must not throw. */
   readonly onClosed: () => void
 }
@@ -109,7 +125,13 @@ export class PeerService implements Peer {
   /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
   #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
   #offered: readonly CapabilityDescription[] = []
-  readonly #pinned = new Map<PeerId, PinnedPeer>()
+  readonly #known: KnownPeers
+  readonly #wakeUps: WakeUpManager
+  readonly #wakeUpsForWork: WakeUpsForWork
+  readonly reachability: Reachability
+  readonly #onWakePolicy: (policy: WakePolicy) => void
+  #wakePolicy: WakePolicy
+  #isHidden = false
   /** Where storage fails, each of the many calls to it does. */
   readonly #complaints: Complaints
   /** Reported before the caller of start() had time to listen; undefined from then on. */
@@ -128,6 +150,7 @@ export class PeerService implements Peer {
     this.#onClosed = options.onClosed
     this.#complaints = new Complaints(clock, (error) => this.#events.emit('error', error))
     this.#store = options.store
+    this.#known = new KnownPeers(options.store, (error) => this.report(error))
     this.#inbox = new MessageInbox({
       store: options.store,
       hasListener: () => this.#events.has('message'),
@@ -156,10 +179,13 @@ export class PeerService implements Peer {
       onStatus: (status) => this.#signalingChanged(status),
       onMember: (peer, how) => this.#met(peer, how),
       onLeft: (peer) => this.#left(peer),
-      onUnknownPeer: (peer) => this.#left(peer),
-      onFrame: (frame, claimedSender) => {
-        if (isRelayLinkFrame(frame)) this.#relayLinks.receive(frame, claimedSender)
-        else this.#handshakes.handleOpenFrame(frame, claimedSender)
+      onUnknownPeer: (peer) => {
+        this.#left(peer)
+        this.#wakeUps.notAtSocket(peerIdOf(peer))
+      },
+      onFrame: (frame, claimedSender, how) => {
+        if (how === 'relay' && isRelayLinkFrame(frame)) this.#relayLinks.receive(frame, claimedSender)
+        else this.#handshakes.handleOpenFrame(frame, claimedSender, how)
       },
       onError: (error) => this.#events.emit('error', error),
     })
@@ -188,8 +214,55 @@ export class PeerService implements Peer {
       resumable: (peer) => this.#sessions.find(peerIdOf(peer))?.resumption,
       onEstablished: (channel) => this.#established(channel),
       onFailed: (peer, kind, error) => this.#handshakeFailed(peer, kind, error),
+      onWakeUp: ({ envelope, payload }, how) => {
+        const { sender_id, nonce, timestamp } = envelope
+        const via = how === 'mail' ? 'mailbox' : 'socket'
+        this.#wakeUps.handleWakeUp(sender_id.slice(), { nonce: nonce.slice(), timestamp, ...payload }, via)
+      },
+      onWakeUpAck: ({ envelope, payload }) => this.#wakeUps.handleWakeUpAck(envelope.sender_id, payload),
       onOpenFrame: (trace) => this.#traceOpenFrame(trace),
     })
+    this.#wakePolicy = options.wakePolicy ?? 'mesh'
+    this.#onWakePolicy = options.onWakePolicy ?? (() => undefined)
+    this.#wakeUps = new WakeUpManager({
+      clock,
+      crypto,
+      key,
+      serverNow: () => this.#signaling.serverNow(),
+      isLinked: (peer) => {
+        const health = this.#remotes.get(peer)?.health
+        return health === 'healthy' || health === 'degraded'
+      },
+      sendInSession: async (peer, type, payload) => this.#find(peer).session.send(type, payload),
+      relay: (peer, frame) => this.#signaling.relay(peer, frame),
+      leave: async (peer, frame, wakeUp) =>
+        this.#signaling.leaveWakeUp({ publicKey: peer, introductionKey: this.#introductionOf(peer) }, frame, wakeUp),
+      mayWake: (peer) => this.#wakePolicy === 'mesh' || (this.#wakePolicy === 'contacts' && this.contacts.has(peer)),
+      newestFrom: (peer) => this.#known.find(peer)?.wokeAt ?? 0,
+      keepNewest: (peer, timestamp) => this.#known.woke(peer, timestamp),
+      onWokenUp: (wakeUp) => {
+        this.#events.emit('wakeup', wakeUp)
+        this.#connector.wanted(this.#remoteOf(publicKeyOf(wakeUp.from)))
+      },
+      onAwake: (peer) => this.#connector.awaited(this.#remoteOf(publicKeyOf(peer))),
+    })
+    this.#wakeUpsForWork = new WakeUpsForWork({
+      clock,
+      needsWaking: (peer) => {
+        const health = this.#remotes.get(peer)?.health
+        return health !== 'healthy' && health !== 'degraded' && this.#hasWorkFor(peer)
+      },
+      wakeUp: (peer) => this.wakeUp(peer, { reason: 'Something is waiting for you.' }),
+    })
+    const push: PushSignaling = {
+      get vapidKey() {
+        return signaling.vapidKey
+      },
+      pushTo: (target) => signaling.pushTo(target),
+    }
+    const signaling = this.#signaling
+    this.reachability =
+      options.reachability?.(push, () => this.#events.emit('reachability', this.reachability.state)) ?? UNREACHABLE
     this.#connector = new Connector({
       clock,
       crypto,
@@ -269,7 +342,7 @@ export class PeerService implements Peer {
   /** Call once. */
   async start(): Promise<void> {
     const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce(), this.#transfers.load()])
-    for (const known of pinned) this.#pinned.set(known.peer, known)
+    this.#known.load(pinned)
     for (const { info } of this.#transfers.transfers) {
       if (this.#sessions.find(info.peer) !== undefined) continue
       this.#transfers.peerLost(info.peer, new TsunagiError('SESSION_EXPIRED', 'The session it was a part of is over.'))
@@ -278,6 +351,9 @@ export class PeerService implements Peer {
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
+    for (const { info } of this.#sessions.sessions.map((session) => this.#remoteOf(session.peer))) {
+      this.#wakeUpsForWork.watch(info.id)
+    }
     this.#stopEarly = this.#clock.after(0, () => {
       const early = this.#early ?? []
       this.#early = undefined
@@ -299,6 +375,32 @@ export class PeerService implements Peer {
   reconnectNow(): void {
     this.#signaling.reconnectNow()
     this.#connector.retryNow()
+  }
+
+  /** Others are told that the page is hidden, so that its silence after that is known for sleep. */
+  hidden(isHidden: boolean): void {
+    this.#isHidden = isHidden
+    this.#tellStatus()
+  }
+
+  async wakeUp(id: PeerId, options: WakeUpOptions = {}): Promise<WakeUpResult> {
+    if (this.#closing !== undefined) throw closed()
+    const target = publicKeyOf(id)
+    this.#checkOther(target)
+    return this.#wakeUps.sendWakeUp(target, checkWakeUp(options))
+  }
+
+  get wakePolicy(): WakePolicy {
+    return this.#wakePolicy
+  }
+
+  set wakePolicy(policy: WakePolicy) {
+    this.#wakePolicy = checkWakePolicy(policy)
+    this.#onWakePolicy(policy)
+  }
+
+  get wakeUps(): WakeUpCounts {
+    return this.#wakeUps.counts
   }
 
   /** Tells the listeners for errors of one that its host or its store came upon; the same at most once a minute. */
@@ -405,6 +507,8 @@ export class PeerService implements Peer {
     const error = closed()
     this.#stopEarly()
     this.#connector.close()
+    this.#wakeUpsForWork.close()
+    this.#wakeUps.close(error)
     this.#handshakes.close()
     this.#caller.close()
     this.#executor.close()
@@ -421,13 +525,33 @@ export class PeerService implements Peer {
     // Looked up as it is: reading the key out of an id costs more than all else that one message takes.
     const remote = this.#remotes.get(id)
     if (remote !== undefined && this.#isPresent(remote)) return remote
-    if (peerIdOf(publicKeyOf(id)) === this.id) {
-      throw new TsunagiError(
-        'INVALID_ARGUMENT',
-        'That is the id of this peer itself, which has no session with itself.',
-      )
-    }
+    this.#checkOther(publicKeyOf(id))
     throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
+  }
+
+  /** @throws TsunagiError INVALID_ARGUMENT where it is our own key */
+  #checkOther(key: Bytes): void {
+    if (!equalBytes(key, this.#key.publicKey)) return
+    throw new TsunagiError('INVALID_ARGUMENT', 'That is the id of this peer itself, which has no session with itself.')
+  }
+
+  /** What can be sealed to a peer that need not be here. @throws TsunagiError UNKNOWN_PEER */
+  #introductionOf(key: Bytes): Bytes {
+    const known = this.#known.find(peerIdOf(key))
+    const now = this.#signaling.serverNow()
+    const presence = this.#signaling.presenceOf(key)
+    if (presence !== undefined && presence.notAfter > now) return presence.introductionKey
+    if (known?.introductionKey !== undefined && (known.introductionNotAfter ?? 0) > now) return known.introductionKey
+    throw new TsunagiError('UNKNOWN_PEER', 'Nothing is known by which that peer could be written to.')
+  }
+
+  /** Whether something that is to outlast a lost link waits here for that peer, or there for us. */
+  #hasWorkFor(peer: PeerId): boolean {
+    return (
+      (this.#sessions.find(peer)?.durable.length ?? 0) > 0 ||
+      this.#caller.tasks.some((task) => task.peer === peer && task.endedAt === undefined) ||
+      this.#transfers.transfers.some(({ info }) => info.peer === peer && info.endedAt === undefined)
+    )
   }
 
   /** As #find(), also where the peer is not here and its session goes on. */
@@ -459,7 +583,7 @@ export class PeerService implements Peer {
     let remote = this.#remotes.get(id)
     if (remote === undefined) {
       remote = new RemotePeer(this.#remoteHost, key.slice())
-      const known = this.#pinned.get(id)
+      const known = this.#known.find(id)
       if (known !== undefined) remote.recall(known)
       this.#remotes.set(id, remote)
     }
@@ -501,6 +625,8 @@ export class PeerService implements Peer {
     if (this.#closing !== undefined) return
     const remote = this.#remoteOf(key)
     remote.isMember = true
+    const presence = this.#signaling.presenceOf(key)
+    if (presence !== undefined) this.#known.introduced(remote.id, presence)
     // It has come back over another socket, and its end of a link over the last one is gone.
     if (how === 'joined') this.#relayLinks.lose(key)
     this.#changed(remote)
@@ -536,6 +662,7 @@ export class PeerService implements Peer {
     const events = remote.attach(channel)
     this.#transfers.linked(remote.id)
     this.#connector.established(remote, channel.link.kind)
+    this.#wakeUpsForWork.awake(remote.id)
     this.#caller.peerBack(remote.id)
     this.#executor.peerBack(remote.id)
     return events
@@ -587,6 +714,8 @@ export class PeerService implements Peer {
         if (isApplicationData(message)) this.#events.emit('delivery', deliveryInfo(message, state, error))
       },
       onStorageFailure: (error) => this.report(error),
+      onMet: (peer) => this.#known.met(peer, this.#signaling.presenceOf(publicKeyOf(peer.peer))),
+      onSilence: (remote) => this.#wakeUpsForWork.silent(remote.id),
       onGivenUp: (remote) => {
         this.#caller.peerLost(remote.id)
         // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
@@ -601,6 +730,7 @@ export class PeerService implements Peer {
         running: this.#executor.running,
         queue_depth: this.#executor.queueDepth,
         capabilities_digest: this.#announced.digest,
+        ...(this.#isHidden && { hidden: true as const }),
       }),
       capabilities: () => this.#announced,
       onChange: (remote) => this.#changed(remote),
@@ -609,6 +739,7 @@ export class PeerService implements Peer {
         // Closed on purpose, the link opens when something is to be said.
         if (remote.session.rest === undefined) this.#connector.lost(remote)
         else this.#connector.forget(remote)
+        this.#wakeUpsForWork.watch(remote.id)
         this.#checkPresence(remote)
       },
       onOver: (remote, error) => {
@@ -639,7 +770,10 @@ export class PeerService implements Peer {
   #traceOpenFrame({ direction, peer, type, session, size, refused }: OpenFrameTrace): void {
     const id = peerIdOf(peer)
     const remote = this.#remotes.get(id)
-    if (refused !== undefined) remote?.counters.frameRejected(refused, this.#clock.now())
+    if (refused !== undefined) {
+      remote?.counters.frameRejected(refused, this.#clock.now())
+      if (type === 'wake_up' || type === 'wake_up_ack') this.#wakeUps.refused()
+    }
     if (!this.#events.has('trace')) return
     this.#events.emit('trace', {
       at: this.#clock.now(),
@@ -696,9 +830,21 @@ export class PeerService implements Peer {
         return
       case 'wake_up':
       case 'wake_up_ack':
+        this.#handleWaking(remote, message)
         return
       default:
         this.#transfers.handle(remote.id, message)
+    }
+  }
+
+  #handleWaking(remote: RemotePeer, message: Extract<WorkMessage, { type: 'wake_up' | 'wake_up_ack' }>): void {
+    try {
+      if (message.type === 'wake_up_ack') this.#wakeUps.handleWakeUpAck(remote.key, message.payload)
+      else this.#wakeUps.handleWakeUp(remote.key, { ...message.payload, timestamp: undefined }, 'session')
+    } catch (cause) {
+      const error = toTsunagiError(cause, 'INVALID_STATE', 'A wake-up could not be handled.')
+      remote.counters.frameRejected(error, this.#clock.now())
+      this.#wakeUps.refused()
     }
   }
 

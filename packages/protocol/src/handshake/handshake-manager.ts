@@ -66,11 +66,15 @@ export class HandshakeManager {
   /**
    * Takes an open frame that came through signaling. What becomes of it is told by onOpenFrame.
    * @param claimedSender the Ed25519 key that the server says sent it
+   * @param how `mail` was kept by the server: only a wake-up may come so
    */
-  handleOpenFrame(frame: Bytes, claimedSender: Bytes): void {
+  handleOpenFrame(frame: Bytes, claimedSender: Bytes, how: 'relay' | 'mail' = 'relay'): void {
     if (this.#closed) return
     try {
       this.#admit(frame, claimedSender)
+      if (how === 'mail' && openFrameType(frame) !== 'wake_up') {
+        throw new TsunagiError('INVALID_STATE', 'The signaling server kept a frame that is no wake-up.')
+      }
     } catch (error) {
       traceReceived(this.#host, claimedSender, undefined, frame, unreadable(error))
       return
@@ -78,13 +82,21 @@ export class HandshakeManager {
     this.#waiting++
     this.#queue = this.#queue.then(async () => {
       this.#waiting--
-      if (!this.#closed) await this.#receive(frame, claimedSender)
+      if (!this.#closed) await this.#receive(frame, claimedSender, how)
     })
   }
 
   /** A frame for `peer` could not be sent: its handshakes would only run into their time-outs. */
   unreachable(peer: Bytes, error: TsunagiError): void {
     for (const attempt of this.#with(peer)) attempt.end(error)
+  }
+
+  /**
+   * That peer, or this one, is at the server by another socket than before: what was sent by the last one may have come to
+   * nobody, and the time-out of an unanswered handshake would hold the next one up.
+   */
+  cameAnew(peer: Bytes): void {
+    for (const attempt of this.#with(peer)) if (attempt instanceof Initiator && attempt.isUnanswered) attempt.end()
   }
 
   /** Ends all handshakes without a word; established channels stay. Idempotent. */
@@ -113,15 +125,17 @@ export class HandshakeManager {
     if (!this.isUnderWay(peer, kind) && this.#attempts.size >= LIMITS.maxHalfOpen) throw tooMany()
   }
 
-  async #receive(frame: Bytes, sender: Bytes): Promise<void> {
+  async #receive(frame: Bytes, sender: Bytes, how: 'relay' | 'mail'): Promise<void> {
     let verified: VerifiedOpen | undefined
     let refused: TsunagiError | undefined
     try {
       verified = await this.#verify(frame, sender)
       if (this.#closed) return
       // An error answers a handshake by its random id, which no older frame can know; and its sender's clock may be what is wrong.
-      if (verified.type !== 'error') this.#freshness.take(verified.envelope, this.#host.serverNow())
-      this.#dispatch(verified)
+      // A wake-up is taken until it expires, and its freshness is judged by who takes it.
+      const isOfAnyAge = verified.type === 'error' || verified.type === 'wake_up'
+      if (!isOfAnyAge) this.#freshness.take(verified.envelope, this.#host.serverNow())
+      this.#dispatch(verified, how)
     } catch (error) {
       refused = unreadable(error)
       if (verified?.type === 'handshake') this.#sendError(sender, verified.envelope.session_id, refused)
@@ -137,7 +151,7 @@ export class HandshakeManager {
     return verified
   }
 
-  #dispatch(verified: VerifiedOpen): void {
+  #dispatch(verified: VerifiedOpen, how: 'relay' | 'mail'): void {
     switch (verified.type) {
       case 'handshake':
         this.#handleHandshake(verified)
@@ -151,10 +165,14 @@ export class HandshakeManager {
       case 'error':
         this.#handleError(verified)
         break
+      case 'wake_up':
+        this.#host.onWakeUp?.(verified, how)
+        break
+      case 'wake_up_ack':
+        this.#host.onWakeUpAck?.(verified)
+        break
       case 'handshake_confirm':
       case 'discovery':
-      case 'wake_up':
-      case 'wake_up_ack':
         throw new TsunagiError('INVALID_STATE', `A ${verified.type} does not come to a peer this way.`)
     }
   }

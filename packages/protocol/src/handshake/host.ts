@@ -4,7 +4,7 @@ import type { LinkEvents, LinkTransport } from '../links/link.ts'
 import type { IceServer, LinkKind, OpenPayload, OpenType } from '../messages.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { openFrameType, sealOpenFrame } from '../wire/open-frame.ts'
+import { openFrameType, sealOpenFrame, type Verified } from '../wire/open-frame.ts'
 import type { Channel, Resumption } from './channel.ts'
 
 /** One open frame, for people to look at. */
@@ -20,7 +20,7 @@ export interface OpenFrameTrace {
   readonly refused: TsunagiError | undefined
 }
 
-/** Nothing here may throw. */
+/** Nothing here may throw, unless it says so. */
 export interface HandshakeHost {
   readonly clock: Clock
   readonly crypto: CryptoProvider
@@ -41,6 +41,9 @@ export interface HandshakeHost {
   onEstablished(channel: Channel): LinkEvents
   /** Called once for a handshake that fails, whichever side began it; not for one that gives way to another, nor after close(). */
   onFailed(peer: Bytes, kind: LinkKind, error: TsunagiError): void
+  /** Frames of the peer whose signature was verified. Both throw a TsunagiError where the frame has no effect. */
+  onWakeUp?(wakeUp: Verified<'wake_up'>, how: 'relay' | 'mail'): void
+  onWakeUpAck?(ack: Verified<'wake_up_ack'>): void
   /** Called for each open frame sent, taken or refused. */
   onOpenFrame?(trace: OpenFrameTrace): void
 }

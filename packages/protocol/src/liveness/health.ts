@@ -3,16 +3,20 @@ import type { Health } from '../api.ts'
 import { LIMITS } from '../limits.ts'
 
 /** Health while there is a link. */
-export type SessionHealth = Exclude<Health, 'connecting' | 'idle'>
+export type SessionHealth = Exclude<Health, 'connecting'>
 
-/** `heard`: something came. `quiet`: nothing for the first threshold. `silent`: nothing for the second. */
-export type HealthEvent = 'heard' | 'quiet' | 'silent'
+/**
+ * `heard`: something came. `quiet`: nothing for the first threshold. `silent`: nothing for the second. `asleep`: the same, of a
+ * peer whose last word was that its page is hidden: the browser has frozen it.
+ */
+export type HealthEvent = 'heard' | 'quiet' | 'silent' | 'asleep'
 
 /** Every state × every event. */
 export const HEALTH_STATES: Record<SessionHealth, Record<HealthEvent, SessionHealth>> = {
-  healthy: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable' },
-  degraded: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable' },
-  unreachable: { heard: 'healthy', quiet: 'unreachable', silent: 'unreachable' },
+  healthy: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable', asleep: 'idle' },
+  degraded: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable', asleep: 'idle' },
+  unreachable: { heard: 'healthy', quiet: 'unreachable', silent: 'unreachable', asleep: 'unreachable' },
+  idle: { heard: 'healthy', quiet: 'idle', silent: 'idle', asleep: 'idle' },
 }
 
 export interface HealthThresholds {

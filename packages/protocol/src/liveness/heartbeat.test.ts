@@ -13,6 +13,7 @@ class Watch {
   readonly clock = new FakeClock()
   readonly sent: { type: SessionType; payload: unknown; at: number }[] = []
   readonly healths: { health: SessionHealth; at: number }[] = []
+  readonly silences: number[] = []
   readonly roundTrips = new RoundTrips()
   readonly manager: HeartbeatManager
   readonly #began = this.clock.now()
@@ -38,6 +39,7 @@ class Watch {
       }),
       roundTrips: this.roundTrips,
       onHealth: (health) => this.healths.push({ health, at: this.time }),
+      onSilence: () => this.silences.push(this.time),
     })
   }
 
@@ -176,10 +178,27 @@ describe('health', () => {
 
   test('has an outcome for every event in every state', () => {
     expect(HEALTH_STATES).toEqual({
-      healthy: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable' },
-      degraded: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable' },
-      unreachable: { heard: 'healthy', quiet: 'unreachable', silent: 'unreachable' },
+      healthy: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable', asleep: 'idle' },
+      degraded: { heard: 'healthy', quiet: 'degraded', silent: 'unreachable', asleep: 'idle' },
+      unreachable: { heard: 'healthy', quiet: 'unreachable', silent: 'unreachable', asleep: 'unreachable' },
+      idle: { heard: 'healthy', quiet: 'idle', silent: 'idle', asleep: 'idle' },
     })
+  })
+
+  test('of a peer that fell silent after it said that its page is hidden is idle, and not unreachable', () => {
+    watch.manager.isHidden = true
+    watch.clock.advance(LIMITS.unreachableMost)
+    expect(watch.healths.map(({ health }) => health)).toEqual(['degraded', 'idle'])
+    watch.hear()
+    expect(watch.manager.health).toBe('healthy')
+  })
+
+  test('tells of a silence when it is found, and with every beat while it lasts', () => {
+    watch.clock.advance(25_000)
+    expect(watch.silences).toEqual([LIMITS.unreachableAfter, 15_000, 20_000, 25_000])
+    watch.hear()
+    watch.clock.advance(LIMITS.heartbeatInterval)
+    expect(watch.silences).toHaveLength(4)
   })
 
   test('follows the silence whatever is heard when, and unreachable comes at most 15 s after the last word', () => {

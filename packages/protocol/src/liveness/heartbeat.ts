@@ -20,6 +20,8 @@ export interface HeartbeatOptions {
   readonly roundTrips: RoundTrips
   /** Called when health changes; a manager begins as `healthy`. Must not throw. */
   readonly onHealth: (health: SessionHealth) => void
+  /** Called when the peer is found silent, and at each beat while it is: it may have to be woken. Must not throw. */
+  readonly onSilence: () => void
 }
 
 interface PendingPing {
@@ -35,6 +37,8 @@ export class HeartbeatManager {
   readonly #clock: Clock
   readonly #timers = new Map<'beat' | 'check' | 'status', () => void>()
   readonly #pings = new Map<number, PendingPing>()
+  /** Whether the peer said that its page is hidden. */
+  isHidden = false
   #health: SessionHealth = 'healthy'
   #heardAt = 0
   #wokeAt = 0
@@ -136,6 +140,7 @@ export class HeartbeatManager {
     this.#sentSinceBeat = false
     // A beat that nobody answers shows in the health.
     this.ping().catch(() => undefined)
+    if (this.#health === 'unreachable' || this.#health === 'idle') this.#options.onSilence()
   }
 
   #reportStatus(): void {
@@ -150,7 +155,7 @@ export class HeartbeatManager {
     const silence = this.#clock.now() - this.#heardAt
     const { degraded, unreachable } = healthThresholds(this.#options.roundTrips.p95)
     if (silence >= unreachable) {
-      this.#move('silent')
+      this.#move(this.isHidden ? 'asleep' : 'silent')
       return
     }
     if (silence >= degraded) this.#move('quiet')
@@ -179,6 +184,7 @@ export class HeartbeatManager {
     if (health === this.#health) return
     this.#health = health
     this.#options.onHealth(health)
+    if (health === 'unreachable' || health === 'idle') this.#options.onSilence()
   }
 
   #schedule(name: 'beat' | 'check' | 'status', delay: number, action: () => void): void {

@@ -82,6 +82,13 @@ export class Connector {
     this.#plan(peer, 0)
   }
 
+  /** It was woken and opens a link; where it does not, this side does. */
+  awaited(peer: RemotePeer): void {
+    if (peer.isConnected || this.#plans.has(peer)) return
+    peer.isWanted = true
+    this.#plan(peer, LIMITS.newcomerPatience)
+  }
+
   /** Its link is gone. Both sides notice, so the one with the higher key leaves the other some time. */
   lost(peer: RemotePeer): void {
     const plan = this.#planOf(peer)

@@ -38,6 +38,8 @@ const EVENTS: Record<keyof PeerEvents, true> = {
   transfer: true,
   transferprogress: true,
   status: true,
+  wakeup: true,
+  reachability: true,
   error: true,
   trace: true,
 }

@@ -1,8 +1,9 @@
 /** Another peer as this one knows it: its session, how well it answers, what it says of itself (SPEC §5, §7, §8). */
-import type { Health, PeerId, PeerInfo } from '../api.ts'
-import { TsunagiError, toTsunagiError } from '../errors.ts'
+import type { Health, HealthChange, PeerId, PeerInfo } from '../api.ts'
+import { TsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
+import { LIMITS } from '../limits.ts'
 import type { LinkEvents } from '../links/link.ts'
 import { HeartbeatManager } from '../liveness/heartbeat.ts'
 import { PeerCounters } from '../liveness/statistics.ts'
@@ -42,6 +43,10 @@ export interface RemotePeerHost {
   onTaken(message: StoredMessage): void
   onDurable(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): void
   onStorageFailure(error: TsunagiError): void
+  /** It has a session, or another name: it is to be known to the next page. */
+  onMet(peer: PinnedPeer): void
+  /** It is linked and does not answer; told again with each beat. */
+  onSilence(peer: RemotePeer): void
   /** The link is gone; the session waits for another. */
   onSuspended(peer: RemotePeer): void
   /** There was no link for so long that what is not durable was given up. */
@@ -71,6 +76,7 @@ export class RemotePeer {
   #capabilitiesDigest: Bytes | undefined
   #askedForDigest: Bytes | undefined
   #answering = false
+  readonly #healthChanges: HealthChange[] = []
 
   constructor(host: RemotePeerHost, key: Bytes) {
     this.#host = host
@@ -110,6 +116,7 @@ export class RemotePeer {
       id: this.id,
       name: this.#name,
       health: this.health,
+      healthChanges: [...this.#healthChanges],
       roundTrip: this.counters.roundTrips.median,
       link: session?.link?.kind,
       route: session?.link?.route,
@@ -202,17 +209,22 @@ export class RemotePeer {
       this.#askedForDigest = undefined
       this.#host.onOver(this, reason)
     }
-    this.#host.onChange(this)
+    this.#changed()
   }
 
   #pin(): void {
     const now = this.#host.clock.now()
     this.metAt ??= now
-    this.#host.store
-      ?.pin({ peer: this.id, name: this.#name, metAt: this.metAt, seenAt: now })
-      .catch((cause: unknown) => {
-        this.#host.onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be remembered.'))
-      })
+    this.#host.onMet({ peer: this.id, name: this.#name, metAt: this.metAt, seenAt: now })
+  }
+
+  #changed(): void {
+    const { health } = this
+    if (health !== this.#healthChanges.at(-1)?.health) {
+      this.#healthChanges.push({ health, at: this.#host.clock.now() })
+      if (this.#healthChanges.length > LIMITS.healthChanges) this.#healthChanges.shift()
+    }
+    this.#host.onChange(this)
   }
 
   #watch(): void {
@@ -225,7 +237,8 @@ export class RemotePeer {
       heartbeat: () => ({ ...this.#host.heartbeat(), last_sequence: session.info.sent }),
       status: () => this.#host.status(),
       roundTrips: this.counters.roundTrips,
-      onHealth: () => this.#host.onChange(this),
+      onHealth: () => this.#changed(),
+      onSilence: () => this.#host.onSilence(this),
     })
     this.#heartbeat.start()
   }
@@ -243,6 +256,7 @@ export class RemotePeer {
         this.#update({ load: message.payload.load })
         return
       case 'status_report':
+        if (this.#heartbeat !== undefined) this.#heartbeat.isHidden = message.payload.hidden === true
         this.#update(message.payload)
         this.#askCapabilities(message.payload.capabilities_digest)
         return

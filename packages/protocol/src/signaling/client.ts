@@ -3,15 +3,16 @@ import type { PeerStatus } from '../api.ts'
 import { isTsunagiError, TsunagiError } from '../errors.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import { type IceServer, RELAYED_TYPES, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
+import { type IceServer, type Priority, RELAYED_TYPES, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
 import type { Clock, CryptoProvider, IntroductionKey, OpenSocket, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { openFrameType } from '../wire/open-frame.ts'
+import { uuidV4 } from '../wire/uuid.ts'
+import { Answers } from './answers.ts'
 import { Backoff } from './backoff.ts'
 import { comeBackDelay } from './close-reason.ts'
 import { Complaints } from './complaints.ts'
 import { Connection } from './connection.ts'
-import { Discoveries } from './discoveries.ts'
 import { Members } from './members.ts'
 import { type MeshKeys, RELAY_OVERHEAD, relayInfo, signalingProof } from './messages.ts'
 import { Outbox, type OutboxLane } from './outbox.ts'
@@ -48,9 +49,9 @@ export interface SignalingClientOptions {
   readonly onLeft: (publicKey: Bytes) => void
   /**
    * A frame, open or of a relay link, that was sealed to us in the name of `claimedSender`. Who sealed it, only the frame's own signature tells, and
-   * the server may bring it again: freshness is the handshake's to check.
+   * the server may bring it again: freshness is the handshake's to check. `mail` was kept by the server for us.
    */
-  readonly onFrame: (frame: Bytes, claimedSender: Bytes) => void
+  readonly onFrame: (frame: Bytes, claimedSender: Bytes, how: 'relay' | 'mail') => void
   /** The server did not pass a frame on, because this member is not there; it no longer counts as one. */
   readonly onUnknownPeer: (publicKey: Bytes) => void
   /** SIGNALING_REFUSED when the server sent us away for good; else what went wrong, told once a minute for each cause. */
@@ -66,6 +67,11 @@ export interface SignalingRefusals {
   /** Relayed frames that could not be opened, or for which there was no room. */
   readonly frames: number
 }
+
+/** How far a wake-up came. */
+export type WakeStepReport = SignalingPayload<'wake_step'>['step']
+
+type PushTarget = SignalingPayload<'push_subscribe'>['subscription']
 
 /** Why a give-up close code came and what helps. */
 const REFUSALS = new Map<number, string>([
@@ -89,7 +95,9 @@ export class SignalingClient {
   readonly #members = new Members()
   readonly #backoff: Backoff
   readonly #complaints: Complaints
-  readonly #discoveries: Discoveries
+  readonly #discoveries: Answers<readonly Bytes[]>
+  readonly #wakeSteps: Answers<WakeStepReport>
+  readonly #pushStates: Answers<boolean>
   readonly #outbox: Outbox
   readonly #refused = { messages: 0, records: 0, frames: 0 }
   #status: PeerStatus = 'connecting'
@@ -102,6 +110,9 @@ export class SignalingClient {
   #clockOffset = 0
   #iceServers: readonly IceServer[] = []
   #tags: Bytes[] = []
+  #vapidKey: Bytes | undefined
+  /** What the server is told of pushes after each welcome; undefined where nobody asked for any. */
+  #push: SignalingPayload<'push_subscribe'> | undefined
 
   /** @throws TypeError where `url` is no URL */
   constructor(options: SignalingClientOptions) {
@@ -110,7 +121,10 @@ export class SignalingClient {
     this.#origin = new URL(options.url).origin
     this.#backoff = new Backoff(options.crypto.randomBytes)
     this.#complaints = new Complaints(options.clock, options.onError)
-    this.#discoveries = new Discoveries(options.clock)
+    const { clock } = options
+    this.#discoveries = new Answers(clock, { timeout: LIMITS.discoverTimeout, most: LIMITS.maxDiscoveries })
+    this.#wakeSteps = new Answers(clock, { timeout: LIMITS.wakeStepTimeout, most: LIMITS.maxWakeUps })
+    this.#pushStates = new Answers(clock, { timeout: LIMITS.wakeStepTimeout, most: LIMITS.maxDiscoveries })
     this.#outbox = new Outbox(options.clock, () => this.#connection?.bufferedAmount ?? 0)
   }
 
@@ -171,7 +185,7 @@ export class SignalingClient {
 
   /**
    * Seals a frame to a member and hands it to the server, in the order of the calls for its lane; that it arrived, only an
-   * answer tells. A handshake takes our presence record along, so that who was not told of us can answer.
+   * answer tells. A handshake and a wake-up take our presence record along, so that who was not told of us can answer.
    * Rejects with UNKNOWN_PEER, SIGNALING_UNREACHABLE, QUEUE_FULL, MESSAGE_TOO_LARGE, or INVALID_FORMAT where the member's
    * introduction key is none.
    */
@@ -182,7 +196,8 @@ export class SignalingClient {
     if (presence === undefined || presence.notAfter <= this.serverNow()) {
       throw new TsunagiError('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', { peer: peerIdOf(peer) })
     }
-    const content = openFrameType(frame) === 'handshake' ? introduce(this.#record, frame) : frame
+    const type = openFrameType(frame)
+    const content = type === 'handshake' || type === 'wake_up' ? introduce(this.#record, frame) : frame
     const size = RELAY_OVERHEAD + content.length
     if (size > connection.maxMessage) {
       throw new TsunagiError(
@@ -191,10 +206,59 @@ export class SignalingClient {
       )
     }
     // Links bound for themselves what waits.
-    if (lane === 'open' && this.#outbox.openBytes + connection.bufferedAmount + size > LIMITS.maxSignalingQueue) {
-      throw new TsunagiError('QUEUE_FULL', 'Too much waits to leave for the signaling server.')
-    }
+    if (lane === 'open') this.#checkRoom(connection, size)
     return this.#outbox.add(lane, size, () => this.#sealAndSend(connection, presence, content))
+  }
+
+  /** The newest record of a peer, also of one that left. */
+  presenceOf(publicKey: Bytes): Presence | undefined {
+    return this.#members.known(publicKey)
+  }
+
+  /**
+   * Leaves a wake-up with the server for a peer that need not be in the mesh now. Fulfils with how far it came. Rejects with
+   * SIGNALING_UNREACHABLE, QUEUE_FULL, or INVALID_FORMAT where the introduction key is none.
+   * @param expires milliseconds since 1970 by the server's clock
+   */
+  async leaveWakeUp(
+    { publicKey, introductionKey }: Pick<Presence, 'publicKey' | 'introductionKey'>,
+    frame: Bytes,
+    { priority, expires }: { readonly priority: Priority; readonly expires: number },
+  ): Promise<WakeStepReport> {
+    const connection = this.#connection
+    if (!connection?.isOnline) throw unreachable()
+    const content = introduce(this.#record, frame)
+    const size = RELAY_OVERHEAD + content.length
+    this.#checkRoom(connection, size)
+    const wakeId = uuidV4(this.#options.crypto.randomBytes(16))
+    let step: Promise<WakeStepReport> | undefined
+    await this.#outbox.add('open', size, async () => {
+      const sealed = await this.#seal(publicKey, introductionKey, content)
+      if (!connection.isOnline) throw unreachable()
+      step = this.#wakeSteps.wait(wakeId.toString())
+      connection.send({
+        type: 'wake_up',
+        payload: { wake_id: wakeId, public_key: publicKey, priority, expires, sealed },
+      })
+    })
+    return step ?? Promise.reject(unreachable())
+  }
+
+  /** As the server gave it last; undefined before that, and where it sends no pushes. */
+  get vapidKey(): Bytes | undefined {
+    return this.#vapidKey
+  }
+
+  /**
+   * From now on the server is told, also after each reconnection, where pushes go, or with undefined that they go nowhere.
+   * Fulfils with whether it will push. Rejects with SIGNALING_UNREACHABLE.
+   */
+  async pushTo(target: PushTarget): Promise<boolean> {
+    this.#push = target === undefined ? {} : { subscription: target }
+    if (!this.#connection?.isOnline) throw unreachable()
+    const state = this.#pushStates.wait('')
+    this.#connection.send({ type: 'push_subscribe', payload: this.#push })
+    return state
   }
 
   /** By these tags (capabilityTag()) others find this peer from now on, also after it came back. At most PROTOCOL.maxCapabilities. */
@@ -210,17 +274,26 @@ export class SignalingClient {
   async discover(tag: Bytes): Promise<readonly Bytes[]> {
     const connection = this.#connection
     if (!connection?.isOnline) throw unreachable()
-    const found = this.#discoveries.wait(tag)
+    const found = this.#discoveries.wait(tag.toString())
     connection.send({ type: 'discover', payload: { tag } })
     return found
   }
 
   async #sealAndSend(connection: Connection, { publicKey, introductionKey }: Presence, frame: Bytes): Promise<void> {
-    const { crypto, key, mesh } = this.#options
-    const info = relayInfo(mesh.meshId, key.publicKey, publicKey)
-    const payload = await crypto.seal(introductionKey, info, frame)
+    const payload = await this.#seal(publicKey, introductionKey, frame)
     if (!connection.isOnline) throw unreachable()
     connection.send({ type: 'relay', publicKey, payload })
+  }
+
+  #seal(recipient: Bytes, introductionKey: Bytes, frame: Bytes): Promise<Bytes> {
+    const { crypto, key, mesh } = this.#options
+    return crypto.seal(introductionKey, relayInfo(mesh.meshId, key.publicKey, recipient), frame)
+  }
+
+  /** @throws TsunagiError QUEUE_FULL */
+  #checkRoom(connection: Connection, size: number): void {
+    if (this.#outbox.openBytes + connection.bufferedAmount + size <= LIMITS.maxSignalingQueue) return
+    throw new TsunagiError('QUEUE_FULL', 'Too much waits to leave for the signaling server.')
   }
 
   #connect(): void {
@@ -229,7 +302,10 @@ export class SignalingClient {
       challenge: (payload) => this.#join(payload),
       welcome: (payload) => this.#welcome(connection, payload),
       presence: (payload) => this.#presence(connection, payload),
-      relay: (sender, sealed) => this.#frame(connection, sender, sealed),
+      relay: (sender, sealed) => this.#frame(connection, sender, sealed, 'relay'),
+      mail: (payload) => this.#mail(connection, payload),
+      wakeStep: ({ wake_id, step }) => this.#wakeSteps.give(wake_id.toString(), step),
+      pushState: ({ subscribed }) => this.#pushStates.give('', subscribed),
       found: (payload) => this.#found(connection, payload),
       iceServers: (payload) => {
         this.#iceServers = payload.ice_servers
@@ -267,6 +343,8 @@ export class SignalingClient {
 
   async #welcome(connection: Connection, welcome: SignalingPayload<'welcome'>): Promise<void> {
     this.#iceServers = welcome.ice_servers
+    this.#vapidKey = welcome.vapid_key?.slice()
+    if (this.#push !== undefined) connection.send({ type: 'push_subscribe', payload: this.#push })
     this.#renewInTime(connection)
     if (this.#tags.length > 0) connection.send({ type: 'announce', payload: { tags: this.#tags } })
     this.#setStatus('online')
@@ -297,7 +375,7 @@ export class SignalingClient {
       const member = await this.#meet(connection, record, 'present')
       if (member !== undefined) found.push(member)
     }
-    if (!connection.hasEnded) this.#discoveries.found(tag, found)
+    if (!connection.hasEnded) this.#discoveries.give(tag.toString(), found)
   }
 
   /**
@@ -336,14 +414,20 @@ export class SignalingClient {
     if (this.#members.leave(publicKey)) this.#options.onLeft(publicKey)
   }
 
-  async #frame(connection: Connection, sender: Bytes, sealed: Bytes): Promise<void> {
+  /** Whatever became of it, it need not be kept any more. */
+  async #mail(connection: Connection, { mail_id, public_key, sealed }: SignalingPayload<'mail'>): Promise<void> {
+    await this.#frame(connection, public_key, sealed, 'mail')
+    connection.send({ type: 'mail_taken', payload: { mail_id } })
+  }
+
+  async #frame(connection: Connection, sender: Bytes, sealed: Bytes, how: 'relay' | 'mail'): Promise<void> {
     const { key, mesh, onFrame } = this.#options
     // A copy: the original is a view that would keep the whole message alive.
     const claimedSender = sender.slice()
     const frame = await this.#open(relayInfo(mesh.meshId, claimedSender, key.publicKey), sealed)
     if (connection.hasEnded) return
-    if (frame?.[0] === RELAYED_TYPES.introduction) return this.#introduced(connection, frame, claimedSender)
-    if (frame !== undefined) return onFrame(frame, claimedSender)
+    if (frame?.[0] === RELAYED_TYPES.introduction) return this.#introduced(connection, frame, claimedSender, how)
+    if (frame !== undefined) return onFrame(frame, claimedSender, how)
     this.#refused.frames++
     const peer = peerIdOf(claimedSender)
     const why = 'A relayed frame could not be opened: altered on its way, or sealed to a key this peer no longer has.'
@@ -351,14 +435,14 @@ export class SignalingClient {
   }
 
   /** A frame behind the record of its sender, whom the server may not have named to us. */
-  async #introduced(connection: Connection, frame: Bytes, claimedSender: Bytes): Promise<void> {
+  async #introduced(connection: Connection, frame: Bytes, claimedSender: Bytes, how: 'relay' | 'mail'): Promise<void> {
     const { record, rest } = readIntroduction(frame) ?? {}
     if (record === undefined || rest === undefined) {
       this.#refused.frames++
       return
     }
     if (!this.hasMember(claimedSender)) await this.#meet(connection, record, 'joined', claimedSender)
-    if (!connection.hasEnded) this.#options.onFrame(rest, claimedSender)
+    if (!connection.hasEnded) this.#options.onFrame(rest, claimedSender, how)
   }
 
   async #open(info: Bytes, sealed: Bytes): Promise<Bytes | undefined> {
@@ -406,7 +490,7 @@ export class SignalingClient {
     this.#cancelRenewal?.()
     this.#connection?.close()
     this.#connection = undefined
-    this.#discoveries.end()
+    for (const answers of [this.#discoveries, this.#wakeSteps, this.#pushStates]) answers.end()
     this.#outbox.clear(unreachable())
   }
 

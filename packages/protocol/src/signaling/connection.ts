@@ -12,7 +12,7 @@ type State = 'opening' | 'joining' | 'online' | 'ended'
 const ACCEPTED: Record<State, readonly SignalingType[]> = {
   opening: ['challenge'],
   joining: ['welcome', 'error'],
-  online: ['presence', 'relay', 'error', 'pong', 'found', 'ice_servers'],
+  online: ['presence', 'relay', 'error', 'pong', 'found', 'ice_servers', 'mail', 'wake_step', 'push_state'],
   ended: [],
 }
 
@@ -25,6 +25,9 @@ export interface ConnectionEvents {
   relay(sender: Bytes, sealed: Bytes): Promise<void>
   found(payload: SignalingPayload<'found'>): Promise<void>
   iceServers(payload: SignalingPayload<'ice_servers'>): void
+  mail(payload: SignalingPayload<'mail'>): Promise<void>
+  wakeStep(payload: SignalingPayload<'wake_step'>): void
+  pushState(payload: SignalingPayload<'push_state'>): void
   error(payload: SignalingPayload<'error'>): void
   /** A relayed frame was dropped: more came than could be opened. */
   overflow(): void
@@ -132,8 +135,8 @@ export class Connection {
     if (this.hasEnded) return
     if (this.#state === 'online') this.#silence = 0
     if (this.#backlog + data.length > LIMITS.maxSignalingBacklog) {
-      // Any member may cause this by relays, and a lost one is sent again. The rest is the server's own doing.
-      if (data[0] === SIGNALING_TYPES.relay) this.#events.overflow()
+      // Any member may cause this by relays and wake-ups, and a lost one is sent again. The rest is the server's own doing.
+      if (data[0] === SIGNALING_TYPES.relay || data[0] === SIGNALING_TYPES.mail) this.#events.overflow()
       else this.#refuse(new TsunagiError('QUEUE_FULL', 'The signaling server sends faster than this page can read.'))
       return
     }
@@ -175,6 +178,12 @@ export class Connection {
         return this.#events.found(message.payload)
       case 'ice_servers':
         return this.#events.iceServers(message.payload)
+      case 'mail':
+        return this.#events.mail(message.payload)
+      case 'wake_step':
+        return this.#events.wakeStep(message.payload)
+      case 'push_state':
+        return this.#events.pushState(message.payload)
       case 'error':
         return this.#events.error(message.payload)
       // That it was heard is all a pong says; what only peers send is refused above.

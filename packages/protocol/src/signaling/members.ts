@@ -29,6 +29,11 @@ export class Members {
     return entry?.present ? entry.presence : undefined
   }
 
+  /** The newest record of a peer, also of one that left. */
+  known(publicKey: Uint8Array): Presence | undefined {
+    return this.#entries.get(mapKey(publicKey))?.presence
+  }
+
   /**
    * Notes a member as present, with the newest of its records. Answers false, and changes nothing, for a record that is no
    * newer than the known one and would bring another introduction key back. An older one with the same key is only a

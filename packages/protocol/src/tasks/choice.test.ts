@@ -7,6 +7,7 @@ const peer = (id: string, differs: Partial<PeerInfo> = {}): PeerInfo => ({
   id,
   name: id,
   health: 'healthy',
+  healthChanges: [],
   roundTrip: 10,
   link: 'webrtc',
   route: 'direct',

@@ -26,6 +26,8 @@ export interface OpenMessage<T extends OpenType> {
   readonly session: Bytes
   /** Milliseconds since 1970 by the sender's clock, corrected by the server's. */
   readonly timestamp: number
+  /** 16 random bytes, where others have to know them; else they are made. */
+  readonly nonce?: Bytes
   readonly payload: OpenPayload<T>
 }
 
@@ -58,7 +60,7 @@ export async function sealOpenFrame<T extends OpenType>(
     session_id: message.session,
     sequence_num: 0,
     timestamp: message.timestamp,
-    nonce: crypto.randomBytes(16),
+    nonce: message.nonce ?? crypto.randomBytes(16),
     payload: message.payload,
   })
   const signature = await key.sign(signedBytes(message.type, envelope))

@@ -1,0 +1,62 @@
+/** The peers this identity has met (SPEC R7): known to later pages by their keys, with what it takes to wake them. */
+import type { PeerId } from '../api.ts'
+import { type TsunagiError, toTsunagiError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import type { PinnedPeer, SessionStore } from '../session/store.ts'
+import type { Presence } from '../signaling/presence.ts'
+
+export class KnownPeers {
+  readonly #store: SessionStore | undefined
+  readonly #onStorageFailure: (error: TsunagiError) => void
+  readonly #peers = new Map<PeerId, PinnedPeer>()
+
+  /** @param store undefined where the host keeps nothing: they are then known as long as the page lasts */
+  constructor(store: SessionStore | undefined, onStorageFailure: (error: TsunagiError) => void) {
+    this.#store = store
+    this.#onStorageFailure = onStorageFailure
+  }
+
+  /** Those that pages before this one met. */
+  load(peers: readonly PinnedPeer[]): void {
+    for (const peer of peers) this.#peers.set(peer.peer, peer)
+  }
+
+  find(peer: PeerId): PinnedPeer | undefined {
+    return this.#peers.get(peer)
+  }
+
+  /** @param presence the peer's newest record, where there is one */
+  met(peer: PinnedPeer, presence: Presence | undefined): void {
+    this.#keep(withRecord({ ...this.#peers.get(peer.peer), ...peer }, presence))
+  }
+
+  /** A peer signed a record. */
+  introduced(peer: PeerId, presence: Presence): void {
+    const known = this.#peers.get(peer)
+    const introduced = known && withRecord(known, presence)
+    if (introduced !== undefined && introduced !== known) this.#keep(introduced)
+  }
+
+  /** A wake-up of that time was taken from it. */
+  woke(peer: PeerId, timestamp: number): void {
+    const known = this.#peers.get(peer)
+    if (known !== undefined) this.#keep({ ...known, wokeAt: timestamp })
+  }
+
+  #keep(peer: PinnedPeer): void {
+    this.#peers.delete(peer.peer)
+    this.#peers.set(peer.peer, peer)
+    const [oldest] = this.#peers.keys()
+    // The store is tidied up by the next page.
+    if (oldest !== undefined && this.#peers.size > LIMITS.maxPinned) this.#peers.delete(oldest)
+    this.#store?.pin(peer).catch((cause: unknown) => {
+      this.#onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be remembered.'))
+    })
+  }
+}
+
+/** Of two records, the one that lasts longer is the newer: a server that brings an old one changes nothing. */
+function withRecord(peer: PinnedPeer, presence: Presence | undefined): PinnedPeer {
+  if (presence === undefined || (peer.introductionNotAfter ?? 0) >= presence.notAfter) return peer
+  return { ...peer, introductionKey: presence.introductionKey, introductionNotAfter: presence.notAfter }
+}
