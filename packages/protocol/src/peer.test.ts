@@ -4,6 +4,8 @@ import { isTsunagiError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { Mesh, type MeshPeer, watch } from './mesh.fixture.ts'
 import { SIGNALING_CLOSE } from './messages.ts'
+import type { SigningKey } from './ports.ts'
+import { compareBytes } from './wire/bytes.ts'
 
 const crypto = createWebCryptoProvider()
 let mesh: Mesh
@@ -331,3 +333,19 @@ test('a listener that throws or rejects is reported, and the others hear all the
   expect(a.codes).toEqual(['LISTENER_FAILED', 'LISTENER_FAILED'])
   expect(a.errors.every((error) => isTsunagiError(error) && error.cause instanceof SyntaxError)).toBe(true)
 })
+
+test.each([true, false])(
+  'a handshake sent to a socket that is gone does not hold up the next one (its sender has the lower key: %s)',
+  async (isLower) => {
+    const keys = [await crypto.generateSigningKey(), await crypto.generateSigningKey()]
+    const [lower, higher] = keys.sort((a, b) => compareBytes(a.publicKey, b.publicKey)) as [SigningKey, SigningKey]
+    mesh.server.onRelay = () => undefined
+    const first = await mesh.join('first', { key: isLower ? higher : lower })
+    const sender = await mesh.join('sender', { key: isLower ? lower : higher })
+    mesh.server.onRelay = (relay) => mesh.server.deliver(relay)
+    mesh.server.drop(first.key.publicKey)
+    await mesh.pass(2 * LIMITS.backoffFirst)
+    expect(first.statuses).toEqual(['online', 'offline', 'online'])
+    expect(sender.sees(first)?.session?.state).toBe('established')
+  },
+)

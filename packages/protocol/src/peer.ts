@@ -36,6 +36,7 @@ import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
 import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
 import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
 import { type CapabilityDescription, SESSION_TYPES, type SessionPayload, type SessionType } from './messages.ts'
+import { CapabilitySearch } from './peers/capability-search.ts'
 import { Connector } from './peers/connector.ts'
 import { Emitter } from './peers/emitter.ts'
 import { KnownPeers } from './peers/known-peers.ts'
@@ -113,6 +114,7 @@ export class PeerService implements Peer {
   readonly #handshakes: HandshakeManager
   readonly #relayLinks: RelayLinks
   readonly #connector: Connector
+  readonly #search: CapabilitySearch
   readonly #capabilities = new CapabilityRegistry((offered) => this.#provided(offered))
   readonly contacts: Contacts
   readonly #taskStore: TaskStore | undefined
@@ -188,6 +190,14 @@ export class PeerService implements Peer {
         else this.#handshakes.handleOpenFrame(frame, claimedSender, how)
       },
       onError: (error) => this.#events.emit('error', error),
+    })
+    this.#search = new CapabilitySearch({
+      clock,
+      crypto,
+      mesh,
+      announce: (tags) => this.#signaling.announce(tags),
+      discover: (tag) => this.#signaling.discover(tag),
+      onFound: (peer) => this.#connector.wanted(this.#remoteOf(peer)),
     })
     this.#relayLinks = new RelayLinks({
       clock,
@@ -288,7 +298,7 @@ export class PeerService implements Peer {
       ...tasks,
       randomBytes: crypto.randomBytes,
       choose: (capability, to, without) =>
-        to === undefined ? choosePeer(this.peers, capability, this.#past, without) : this.#find(to).id,
+        to === undefined ? this.#choosePeer(capability, without) : this.#find(to).id,
       isIdempotent: (capability, peer) => this.#offers(peer, capability)?.idempotent === true,
       outputCheck: (capability, peer) => {
         const own = this.#capabilities.find(capability)
@@ -439,6 +449,14 @@ export class PeerService implements Peer {
         this.#caller.delegate(capability, input, each, without),
     }
     return new MappedTasks<Output>(host, inputs, options)
+  }
+
+  async discover(capability: string): Promise<readonly PeerId[]> {
+    if (this.#closing !== undefined) throw closed()
+    if (!isCapabilityName(capability)) {
+      throw new TsunagiError('INVALID_ARGUMENT', 'discover() takes the name of a capability.')
+    }
+    return (await this.#search.find(capability)).map(peerIdOf)
   }
 
   stopTask(task: Pick<TaskInfo, 'peer' | 'id'>, reason = 'The user of the other peer ended the task.'): boolean {
@@ -609,6 +627,16 @@ export class PeerService implements Peer {
     }
   }
 
+  /** Where nobody known offers it, others of the mesh are asked for. @throws TsunagiError UNKNOWN_CAPABILITY */
+  #choosePeer(capability: string, without: ReadonlySet<PeerId>): PeerId {
+    try {
+      return choosePeer(this.peers, capability, this.#past, without)
+    } catch (cause) {
+      this.#search.seek(capability)
+      throw cause
+    }
+  }
+
   #offers(peer: PeerId, capability: string): CapabilityDescription | undefined {
     return this.#remotes.get(peer)?.info.capabilities.find(({ name }) => name === capability)
   }
@@ -629,6 +657,7 @@ export class PeerService implements Peer {
     if (presence !== undefined) this.#known.introduced(remote.id, presence)
     // It has come back over another socket, and its end of a link over the last one is gone.
     if (how === 'joined') this.#relayLinks.lose(key)
+    this.#handshakes.cameAnew(key)
     this.#changed(remote)
     this.#connector.met(remote, how)
   }
@@ -856,6 +885,7 @@ export class PeerService implements Peer {
   async #announce(): Promise<void> {
     const capabilities = this.#capabilities.descriptions()
     this.#offered = capabilities
+    void this.#search.announce(capabilities.map(({ name }) => name))
     const digest = await this.#crypto.sha256(capabilityDigestInput(capabilities))
     // A later change has overtaken this one.
     if (this.#offered !== capabilities) return

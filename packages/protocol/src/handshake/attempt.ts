@@ -57,6 +57,10 @@ export abstract class Attempt<State extends string, Event extends string> {
     return this.transport.kind
   }
 
+  protected get state(): State | FinalState {
+    return this.#state
+  }
+
   get isEstablished(): boolean {
     return this.#state === 'established'
   }

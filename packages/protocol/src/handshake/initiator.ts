@@ -30,6 +30,11 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
     super(options, INITIATOR_STATES, 'describing', (onCandidates) => transport.offer(onCandidates, host.iceServers()))
   }
 
+  /** Message 1 is on its way, as far as this side knows. */
+  get isUnanswered(): boolean {
+    return this.state === 'awaiting_ack'
+  }
+
   sendHandshake(): void {
     const { host, peer, id } = this
     this.step(async () => {
