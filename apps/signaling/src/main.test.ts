@@ -7,10 +7,11 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { SIGNALING_CLOSE } from '@tsunagi/protocol/signaling'
+import { SIGNALING_CLOSE, utf8 } from '@tsunagi/protocol/signaling'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { SignalingClient } from './client.fixture.ts'
 import { crypto, MESH, serve } from './serve.fixture.ts'
+import { wakeUp } from './wake-up.fixture.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 let webApp: string
@@ -64,9 +65,40 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
+test.each(['SIGTERM', 'SIGKILL'] as const)('what waits for a peer outlives %s', async (signal) => {
+  const data = join(webApp, `data-${signal}`)
+  const run = async () => {
+    const child = start({ TSUNAGI_DATA: data })
+    const [line] = await once(createInterface(child.stdout), 'line')
+    return { child, url: /http:\S+/.exec(line)?.[0] as string }
+  }
+  const before = await run()
+  const [alice, bob] = [new SignalingClient(before.url), new SignalingClient(before.url)]
+  const [key, other] = [await crypto.generateSigningKey(), await crypto.generateSigningKey()]
+  const { vapid_key } = await bob.join(crypto, key, MESH)
+  await alice.join(crypto, other, MESH)
+  bob.socket.close()
+  expect((await alice.next('presence')).payload.event).toBe('left')
+  expect(await wakeUp({ client: alice }, key.publicKey, { sealed: utf8('wake') })).toBe('mailbox')
+  const exit = once(before.child, 'exit')
+  before.child.kill(signal)
+  await exit
+
+  const after = await run()
+  const back = new SignalingClient(after.url)
+  expect((await back.join(crypto, key, MESH)).vapid_key).toEqual(vapid_key)
+  const { payload } = await back.next('mail')
+  expect(payload).toMatchObject({ public_key: other.publicKey, sealed: utf8('wake') })
+})
+
 test.each([
   ['a misspelt setting', { TSUNAGI_MAX_MEMBER: '5' }, 'TSUNAGI_MAX_MEMBER is not a setting of this server.\n'],
   ['a limit out of range', { TSUNAGI_MAX_MEMBERS: '0' }, /^The limit maxMembers \(TSUNAGI_MAX_MEMBERS\) .+\.\n$/],
+  [
+    'a directory that cannot be',
+    { TSUNAGI_DATA: '/dev/null/data' },
+    /^The server cannot keep its data in \/dev\/null\/data: .+\.\n$/,
+  ],
   ['no built app', { TSUNAGI_WEB_APP: '/nowhere' }, /^There is no built web app in \/nowhere: .+\.\n$/],
 ])('%s ends the process with one sentence', async (_what, env, sentence) => {
   const child = start(env)

@@ -22,7 +22,14 @@ async function complaint(action: () => unknown): Promise<string> {
 describe('settings', () => {
   test('are not needed', () => {
     const settings = readSettings({ PATH: '/bin', PORT: '', TSUNAGI_ORIGINS: '' })
-    expect(settings).toMatchObject({ port: 8787, host: '127.0.0.1', webApp: undefined, origins: [], limits: {}, data: 'data' })
+    expect(settings).toMatchObject({
+      port: 8787,
+      host: '127.0.0.1',
+      webApp: undefined,
+      origins: [],
+      limits: {},
+      data: 'data',
+    })
     expect(readSettings({ TSUNAGI_DATA: 'memory' }).data).toBeUndefined()
   })
 
