@@ -151,13 +151,15 @@ describe('map()', () => {
     await helpers(['bob', 'carl'])
     const outputs = watch(alice.service.map('work', [0, 1, 2, 3, 4, 5]).all())
     await mesh.pass(500)
-    for (const run of runs.slice(1)) await finish(run, run.input)
+    // Which peer begins first is chance.
+    const slow = runs.find(({ input }) => input === 0)
+    for (const run of runs) if (run !== slow) await finish(run, run.input)
     await mesh.pass(LIMITS.stragglerLeast + 2_000)
     expect(runs).toHaveLength(7)
-    expect([runs[6]?.input, runs[6]?.by]).toEqual([0, runs[0]?.by === 'bob' ? 'carl' : 'bob'])
+    expect([runs[6]?.input, runs[6]?.by]).toEqual([0, slow?.by === 'bob' ? 'carl' : 'bob'])
     await finish(runs[6], 'quick')
     expect(outputs().value).toEqual(['quick', 1, 2, 3, 4, 5])
-    expect(runs[0]?.context.signal.aborted).toBe(true)
+    expect(slow?.context.signal.aborted).toBe(true)
   })
 })
 
