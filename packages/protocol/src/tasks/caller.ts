@@ -262,7 +262,7 @@ export class TaskCaller {
     task.wantsPartials = checked.partials
     task.idempotencyKey = checked.idempotencyKey
     task.checkOutput = checked.checkOutput
-    const peer = this.#choose(task)
+    const peer = this.#chooseFirst(task)
     // In the nesting of the message that carries it.
     const carried = asItArrives({ input: input ?? null }, `The input for ${capability}`, 'INVALID_ARGUMENT')
     task.input = { value: carried.input }
@@ -277,7 +277,7 @@ export class TaskCaller {
       this.#settle(task, 'cancel', canceled())
       return
     }
-    task.info = { ...task.info, peer, tries: 1 }
+    if (typeof peer === 'string') task.info = { ...task.info, peer, tries: 1 }
     this.#enter(task, bytes.length)
     // A listener may have closed this peer at that snapshot.
     if (isTerminal(task.info.state)) return
@@ -285,8 +285,20 @@ export class TaskCaller {
     // What is no host's own signal may abort while it takes a listener.
     if (isTerminal(task.info.state)) return
     if (task.idempotencyKey !== undefined) this.#archive.bind(task.idempotencyKey, task.key)
-    this.#give(task, peer, uuidBytes(task.key))
+    if (typeof peer === 'string') this.#give(task, peer, uuidBytes(task.key))
+    else this.#giveLater(task, LIMITS.nobodyPoll, peer, 'failed')
     void this.#keep(task, bytes)
+  }
+
+  /** Who is asked first, or why nobody can be at present. @throws TsunagiError where that will not change soon, or is not waited for */
+  #chooseFirst(task: OutgoingTask): PeerId | TsunagiError {
+    try {
+      return this.#choose(task)
+    } catch (cause) {
+      const error = toTsunagiError(cause, 'UNKNOWN_CAPABILITY', 'Nobody can be asked.')
+      if (task.rules.retries === 0 || error.retryAfter === undefined) throw error
+      return error
+    }
   }
 
   /** It is under way from now on. */
@@ -462,9 +474,10 @@ export class TaskCaller {
         else wait(LIMITS.nobodyPoll)
         return
       }
+      const id = task.info.tries === 0 ? uuidBytes(task.key) : uuidV4(this.#options.randomBytes(16))
       this.#ledger.given(task, peer)
       if (isTerminal(task.info.state)) return
-      this.#give(task, peer, uuidV4(this.#options.randomBytes(16)))
+      this.#give(task, peer, id)
       void this.#keep(task)
     }
     if (after === 0) void attempt()

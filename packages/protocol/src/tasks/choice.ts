@@ -1,6 +1,7 @@
 /** Which peer is asked where the caller named none (SPEC §8). */
 import type { Health, PeerId, PeerInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
 
 /** Lower is asked first; undefined is not asked: it has no session, or has been silent too long to count on. */
 const ORDER: Record<Health, number | undefined> = {
@@ -52,7 +53,7 @@ export class PastTasks {
  * The peer for a task: healthy before degraded before idle, then the least loaded, then the nearest by round trip. What failed
  * there, and what it has of ours already, counts as load: one that failed is asked again when the others are busy.
  * @param without is not asked
- * @throws TsunagiError UNKNOWN_CAPABILITY where no peer that answers offers it
+ * @throws TsunagiError UNKNOWN_CAPABILITY where no peer that answers offers it; with `retryAfter` where one does not at present
  */
 export function choosePeer(
   peers: readonly PeerInfo[],
@@ -69,11 +70,13 @@ export function choosePeer(
     compare(a.id, b.id)
   const [best] = offering.filter((peer) => ORDER[peer.health] !== undefined).sort(byPreference)
   if (best !== undefined) return best.id
+  if (offering.length > 0) {
+    const message = `No peer that offers ${capability} answers at present; wait until one is back, or open another.`
+    throw new TsunagiError('UNKNOWN_CAPABILITY', message, { retryAfter: LIMITS.nobodyPoll })
+  }
   throw new TsunagiError(
     'UNKNOWN_CAPABILITY',
-    offering.length > 0
-      ? `No peer that offers ${capability} answers at present; wait until one is back, or open another.`
-      : `No peer in the mesh offers ${capability}; open one that provides it, or check the name.`,
+    `No peer in the mesh offers ${capability}; open one that provides it, or check the name.`,
   )
 }
 

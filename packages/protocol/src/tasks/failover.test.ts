@@ -3,7 +3,8 @@ import type { DelegateOptions, PeerId, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
-import { TaskCaller } from './caller.ts'
+import { uuidText } from '../wire/uuid.ts'
+import { TaskCaller, type TaskCallerOptions } from './caller.ts'
 import { Outbox, settled } from './outbox.fixture.ts'
 import { compileSchema } from './schema.ts'
 
@@ -18,6 +19,7 @@ let idempotent: boolean
 let tried: [PeerId, boolean | undefined][]
 let changes: TaskInfo[]
 let caller: TaskCaller
+let choose: TaskCallerOptions['choose']
 
 beforeEach(() => {
   clock = new FakeClock()
@@ -26,15 +28,16 @@ beforeEach(() => {
   idempotent = false
   tried = []
   changes = []
+  choose = (_, to, without) => {
+    const found = here.find((peer) => (to === undefined || peer === to) && !without.has(peer))
+    if (found !== undefined) return found
+    throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
+  }
   caller = new TaskCaller({
     clock,
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,
-    choose: (_, to, without) => {
-      const found = here.find((peer) => (to === undefined || peer === to) && !without.has(peer))
-      if (found !== undefined) return found
-      throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
-    },
+    choose: (...about) => choose(...about),
     isIdempotent: () => idempotent,
     outputCheck: (capability) => (capability === 'number' ? compileSchema({ type: 'number' }, 'Output') : undefined),
     onGiven: () => undefined,
@@ -208,6 +211,46 @@ test.each([0, 1, 3])('with %i retries it is given away once more than that', asy
   for (let i = 0; i <= retries; i++) caller.peerLost(task.info.peer)
   await expect(task.result).rejects.toMatchObject({ code: 'TASK_LOST' })
   expect(outbox.of('task_delegate')).toHaveLength(retries + 1)
+})
+
+describe('where those who offer it do not answer at present', () => {
+  /** Whether anybody offers it at all. */
+  let isOffered: boolean
+
+  beforeEach(() => {
+    here = []
+    isOffered = true
+    choose = () => {
+      if (here[0] !== undefined) return here[0]
+      throw new TsunagiError(
+        'UNKNOWN_CAPABILITY',
+        'Nobody answers.',
+        isOffered ? { retryAfter: LIMITS.nobodyPoll } : {},
+      )
+    }
+  })
+
+  test('a new task waits for one', async () => {
+    const task = delegate()
+    expect(task.info).toMatchObject({ state: 'submitted', peer: '', tries: 0 })
+    clock.advance(LIMITS.nobodyPoll)
+    here = [ANNA]
+    clock.advance(LIMITS.nobodyPoll)
+    expect(task.info).toMatchObject({ peer: ANNA, tries: 1 })
+    expect(uuidText(idAt(ANNA))).toBe(task.id)
+    await complete(ANNA, 'done')
+    expect(await task.result).toBe('done')
+  })
+
+  test('it fails where none comes in time, or it is not to wait, or there is none to wait for', async () => {
+    const patient = delegate()
+    await expect(delegate({ retries: 0 }).result).rejects.toMatchObject({ code: 'UNKNOWN_CAPABILITY' })
+    for (let waited = 0; waited <= LIMITS.nobodyPatience; waited += LIMITS.nobodyPoll) clock.advance(LIMITS.nobodyPoll)
+    await settled()
+    expect(patient.info).toMatchObject({ state: 'failed', error: { code: 'UNKNOWN_CAPABILITY' } })
+    isOffered = false
+    expect(delegate().info.state).toBe('failed')
+  })
 })
 
 describe('a full peer', () => {
