@@ -81,6 +81,20 @@ export class Tab {
     return this.#current.evaluate(action) as Promise<T>
   }
 
+  /** Fulfils when `condition` holds in its page; rejects after `ms`. */
+  async until(condition: () => boolean, ms: number): Promise<void> {
+    await this.#current.waitForFunction(condition, null, { timeout: ms, polling: 200 })
+  }
+
+  /** Hands a task over, again where its page did so already, and answers with its id; undefined where the page ended meanwhile. */
+  async delegate(...task: Parameters<Window['chaosTasks']['delegate']>): Promise<string | undefined> {
+    try {
+      return await this.#current.evaluate((task) => window.chaosTasks.delegate(...task), task)
+    } catch {
+      return undefined
+    }
+  }
+
   /** Whether the message was accepted; false where the page ended before that was known. */
   async send(to: string, n: number): Promise<boolean> {
     try {
