@@ -129,6 +129,9 @@ export const LIMITS = {
   /** Durable messages of others that may wait, stored, for a listener to handle them. */
   maxInboxBytes: 64 * MiB,
   maxInboxMessages: 10_000,
+  /** Of these, what one peer may fill: the results of others' tasks need room as well. */
+  maxInboxBytesPerPeer: 8 * MiB,
+  maxInboxMessagesPerPeer: 1_000,
   /** Durable messages that may wait for one peer: a reloaded page holds them all. */
   maxOutboxBytes: 32 * MiB,
   maxOutboxMessages: 10_000,

@@ -692,6 +692,7 @@ export class PeerService implements Peer {
     this.#transfers.linked(remote.id)
     this.#connector.established(remote, channel.link.kind)
     this.#wakeUpsForWork.awake(remote.id)
+    this.#wakeUps.linked(remote.id)
     this.#caller.peerBack(remote.id)
     this.#executor.peerBack(remote.id)
     return events
@@ -737,7 +738,7 @@ export class PeerService implements Peer {
       get sessions() {
         return service.#sessions
       },
-      canTake: () => this.#inbox.hasRoom,
+      canTake: ({ id }) => this.#inbox.hasRoom(id),
       onTaken: (message) => this.#inbox.add(message),
       onDurable: (message, state, error) => {
         if (isApplicationData(message)) this.#events.emit('delivery', deliveryInfo(message, state, error))

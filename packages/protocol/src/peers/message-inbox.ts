@@ -19,25 +19,37 @@ export interface MessageInboxOptions {
   readonly onError: (error: TsunagiError) => void
 }
 
+const EMPTY = { messages: 0, bytes: 0 }
+
+interface Fill {
+  messages: number
+  bytes: number
+}
+
 export class MessageInbox {
   readonly #options: MessageInboxOptions
+  readonly #all: Fill = { messages: 0, bytes: 0 }
+  readonly #ofPeers = new Map<PeerId, Fill>()
   #waiting: StoredMessage[] = []
-  #messages = 0
-  #bytes = 0
   #flushDue = false
 
   constructor(options: MessageInboxOptions) {
     this.#options = options
   }
 
-  /** Whether more may be taken before some is handled. */
-  get hasRoom(): boolean {
-    return this.#messages < LIMITS.maxInboxMessages && this.#bytes < LIMITS.maxInboxBytes
+  /** Whether more of that peer may be taken before some is handled. */
+  hasRoom(peer: PeerId): boolean {
+    const { messages, bytes } = this.#ofPeers.get(peer) ?? EMPTY
+    return (
+      this.#all.messages < LIMITS.maxInboxMessages &&
+      this.#all.bytes < LIMITS.maxInboxBytes &&
+      messages < LIMITS.maxInboxMessagesPerPeer &&
+      bytes < LIMITS.maxInboxBytesPerPeer
+    )
   }
 
   add(message: StoredMessage): void {
-    this.#messages++
-    this.#bytes += message.payload.length
+    this.#count(message, 1)
     this.#waiting.push(message)
     this.flush()
   }
@@ -80,9 +92,18 @@ export class MessageInbox {
     } catch (cause) {
       onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A handled message could not be removed; it may come again.'))
     }
-    const wasFull = !this.hasRoom
-    this.#messages--
-    this.#bytes -= message.payload.length
-    if (wasFull && this.hasRoom) onRoom()
+    const hadRoom = this.hasRoom(message.peer)
+    this.#count(message, -1)
+    if (!hadRoom) onRoom()
+  }
+
+  #count({ peer, payload }: StoredMessage, sign: 1 | -1): void {
+    const ofPeer = this.#ofPeers.get(peer) ?? { messages: 0, bytes: 0 }
+    for (const fill of [this.#all, ofPeer]) {
+      fill.messages += sign
+      fill.bytes += sign * payload.length
+    }
+    if (ofPeer.messages > 0) this.#ofPeers.set(peer, ofPeer)
+    else this.#ofPeers.delete(peer)
   }
 }

@@ -38,7 +38,7 @@ export interface RemotePeerHost {
   /** Something that its PeerInfo shows has changed. */
   onChange(peer: RemotePeer): void
   onWork(peer: RemotePeer, message: WorkMessage): void
-  canTake(): boolean
+  canTake(remote: RemotePeer): boolean
   /** A durable message was taken and is stored until the store is told that it was handled. */
   onTaken(message: StoredMessage): void
   onDurable(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): void
@@ -171,7 +171,7 @@ export class RemotePeer {
       },
       onDelivered: (messages) => this.counters.delivered(messages),
       onRefused: (error) => this.counters.frameRejected(error, clock.now()),
-      canTake: () => this.#host.canTake(),
+      canTake: () => this.#host.canTake(this),
       onTaken: (message, size) => {
         this.usedAt = clock.now()
         this.counters.received(size, clock.now())
