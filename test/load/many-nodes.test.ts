@@ -1,4 +1,5 @@
 /** Two nodes and a Redis: one service. */
+import { setTimeout as wait } from 'node:timers/promises'
 import { createCryptoProvider } from '@tsunagi/protocol/crypto'
 import {
   type Bytes,
@@ -6,12 +7,17 @@ import {
   deriveMesh,
   equalBytes,
   SIGNALING_CLOSE,
+  type SignalingPayload,
   type SigningKey,
   utf8,
 } from '@tsunagi/protocol/signaling'
 import { createSignalingServer, type SignalingServer, type SignalingServerOptions } from '@tsunagi/signaling'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SignalingClient } from '../../apps/signaling/src/client.fixture.ts'
+import { Browser, PushService } from '../../apps/signaling/src/push-service.fixture.ts'
+import { openRedisStore } from '../../apps/signaling/src/redis-store.fixture.ts'
+import type { Store } from '../../apps/signaling/src/store.ts'
+import { storeSuite } from '../../apps/signaling/src/store-suite.fixture.ts'
 import { startClient } from './real-client.ts'
 import { TestRedis } from './redis.ts'
 import { ServerProcess } from './server-process.ts'
@@ -58,6 +64,11 @@ class Peer {
   readonly relayed: string[] = []
   readonly unknown: string[] = []
   readonly found: number[] = []
+  /** What woke it, and how far its own wake-ups came. */
+  readonly mail: string[] = []
+  readonly steps: string[] = []
+  readonly subscribed: boolean[] = []
+  vapidKey: Bytes | undefined
   pongs = 0
 
   constructor(client: SignalingClient, key: SigningKey) {
@@ -71,6 +82,19 @@ class Peer {
 
   relay(other: Peer, text: string): void {
     this.client.relay(other.key.publicKey, utf8(text))
+  }
+
+  wakeUp(other: Peer, text: string): void {
+    const expires = Date.now() + 600_000
+    const sealed = utf8(text)
+    const wake = {
+      wake_id: crypto.randomBytes(16),
+      public_key: other.key.publicKey,
+      priority: 'normal',
+      expires,
+      sealed,
+    }
+    this.client.send({ type: 'wake_up', payload: wake as SignalingPayload<'wake_up'> })
   }
 
   discover(): void {
@@ -91,15 +115,19 @@ async function join(server: SignalingServer, key?: SigningKey): Promise<Peer> {
   const peer = new Peer(new SignalingClient(server.url), own)
   const isKnown = peers.some((other) => equalBytes(other.key.publicKey, own.publicKey))
   if (!isKnown) peers.push(peer)
-  const { members } = await peer.client.join(crypto, own, MESH)
+  const { members, vapid_key } = await peer.client.join(crypto, own, MESH)
+  peer.vapidKey = vapid_key
   for (const member of members) peer.members.add(ownerOf(member))
   void listen(peer)
   return peer
 }
 
 async function listen(peer: Peer): Promise<void> {
-  const { members, relayed, unknown, found } = peer
+  const { members, relayed, unknown, found, mail, steps, subscribed } = peer
   for await (const message of peer.client.messages()) {
+    if (message.type === 'mail') mail.push(Buffer.from(message.payload.sealed).toString())
+    if (message.type === 'wake_step') steps.push(message.payload.step)
+    if (message.type === 'push_state') subscribed.push(message.payload.subscribed)
     if (message.type === 'pong') peer.pongs++
     if (message.type === 'relay') relayed.push(Buffer.from(message.payload).toString())
     if (message.type === 'found') found.push(message.payload.members.length)
@@ -113,6 +141,8 @@ async function listen(peer: Peer): Promise<void> {
 const knows = (peer: Peer, ...others: Peer[]) =>
   vi.waitFor(() => expect([...peer.members].sort()).toEqual(others.map(({ name }) => name).sort()), SOON)
 const readiness = async (server: SignalingServer) => (await (await fetch(`${server.url}/readyz`)).json()).status
+const cameSoFar = (peer: Peer, ...steps: string[]) => vi.waitFor(() => expect(peer.steps).toEqual(steps), SOON)
+const isWokenBy = (peer: Peer, ...texts: string[]) => vi.waitFor(() => expect(peer.mail).toEqual(texts), SOON)
 const hears = (peer: Peer, ...texts: string[]) => vi.waitFor(() => expect(peer.relayed).toEqual(texts), SOON)
 
 describe('peers at two nodes', () => {
@@ -167,6 +197,86 @@ describe('peers at two nodes', () => {
     await Promise.race(both.map(({ client }) => client.closed))
     witness.relay(both[0], 'who is it?')
     await vi.waitFor(() => expect(both.flatMap(({ relayed }) => relayed)).toEqual(['who is it?']), SOON)
+  })
+})
+
+describe('waking', () => {
+  test('reaches a peer at the other node, and one that went from here when it comes there', async () => {
+    const [alice, bob] = [await join(here), await join(there)]
+    await knows(alice, bob)
+    alice.wakeUp(bob, 'you there')
+    await cameSoFar(alice, 'socket')
+    await isWokenBy(bob, 'you there')
+    bob.client.socket.close()
+    await knows(alice)
+    alice.wakeUp(bob, 'you wherever')
+    await cameSoFar(alice, 'socket', 'mailbox')
+    await isWokenBy(await join(there, bob.key), 'you wherever')
+  })
+
+  test('a push goes by whichever node, under the one key that all of them have', async () => {
+    const service = await PushService.start()
+    const nodes = [await node({ pushHosts: [service.origin] }), await node({ pushHosts: [service.origin] })] as const
+    const browser = service.newBrowser()
+    const [alice, bob] = [await join(nodes[1]), await join(nodes[0])]
+    expect(bob.vapidKey).toEqual(alice.vapidKey)
+    bob.client.send({ type: 'push_subscribe', payload: { subscription: browser.subscription } })
+    await vi.waitFor(() => expect(bob.subscribed).toEqual([true]), SOON)
+    await knows(alice, bob)
+    bob.client.socket.close()
+    await knows(alice)
+    alice.wakeUp(bob, 'wake')
+    await cameSoFar(alice, 'push')
+    const [push] = service.received
+    expect(push && new Uint8Array(browser.decrypt(push))).toEqual(browser.subscription.label)
+    // Once a minute, whichever node is asked.
+    const moved = await join(nodes[0], alice.key)
+    moved.wakeUp(bob, 'wake again')
+    await cameSoFar(moved, 'mailbox')
+    expect(service.received).toHaveLength(1)
+  })
+
+  test('without Redis says that nothing is kept, and reaches those of its own node; after it all is as before', async () => {
+    const [alice, bob, carol] = [await join(here), await join(here), await join(there)]
+    await knows(alice, bob, carol)
+    await redis.stop()
+    await knows(alice, bob)
+    alice.wakeUp(bob, 'near')
+    await isWokenBy(bob, 'near')
+    alice.wakeUp(carol, 'far')
+    bob.client.send({
+      type: 'push_subscribe',
+      payload: { subscription: new Browser('https://fcm.googleapis.com/a').subscription },
+    })
+    await cameSoFar(alice, 'unavailable', 'unavailable')
+    await vi.waitFor(() => expect(bob.subscribed).toEqual([false]), SOON)
+
+    // With nothing in it.
+    await redis.start()
+    await knows(alice, bob, carol)
+    alice.wakeUp(carol, 'far again')
+    await isWokenBy(carol, 'far again')
+    await cameSoFar(alice, 'unavailable', 'unavailable', 'socket')
+    carol.client.socket.close()
+    await knows(alice, bob)
+    alice.wakeUp(carol, 'and back')
+    await cameSoFar(alice, 'unavailable', 'unavailable', 'socket', 'mailbox')
+    const back = await join(here, carol.key)
+    await isWokenBy(back, 'and back')
+    expect(back.vapidKey).toEqual(alice.vapidKey)
+  })
+
+  test('is answered in time by a Redis that answers nothing', async () => {
+    const [alice, bob] = [await join(here), await join(here)]
+    redis.freeze()
+    try {
+      alice.wakeUp(bob, 'wake')
+      await cameSoFar(alice, 'unavailable')
+      await isWokenBy(bob, 'wake')
+    } finally {
+      redis.thaw()
+    }
+    await vi.waitFor(async () => expect(await readiness(here)).toBe('ready'), SOON)
   })
 })
 
@@ -244,6 +354,26 @@ describe('without Redis', () => {
     expect(closed).toBe(0)
   })
 
+  test('for half a minute, nobody is sent away, and after it who is there meets, speaks and wakes again', async () => {
+    const [alice, bob] = [await join(here), await join(there)]
+    let closed = 0
+    for (const { client } of peers) client.socket.on('close', () => closed++)
+    await knows(alice, bob)
+    await redis.stop()
+    await knows(alice)
+    await wait(30_000)
+    expect(await Promise.all([here, there].map(readiness))).toEqual(['degraded', 'degraded'])
+    await redis.start()
+    await knows(alice, bob)
+    await knows(bob, alice)
+    alice.relay(bob, 'still here')
+    await hears(bob, 'still here')
+    await vi.waitFor(async () => expect(await readiness(there)).toBe('ready'), SOON)
+    bob.wakeUp(alice, 'wake')
+    await isWokenBy(alice, 'wake')
+    expect(closed).toBe(0)
+  }, 120_000)
+
   test('that keeps its connections but answers nothing, peers of one node go on', async () => {
     const [alice, bob] = [await join(here), await join(there)]
     await knows(alice, bob)
@@ -272,4 +402,18 @@ describe('without Redis', () => {
     await vi.waitFor(async () => expect(await readiness(late)).toBe('ready'), SOON)
     await knows(await join(here), alice)
   })
+})
+
+describe('the store in Redis', () => {
+  let store: Store | undefined
+  afterEach(() => store?.close())
+
+  storeSuite(
+    async () => {
+      await store?.close()
+      store = await openRedisStore(redis.url)
+      return store
+    },
+    { reopens: true },
+  )
 })

@@ -33,6 +33,9 @@ const URGENCY: Record<WakeUp['priority'], PushOptions['urgency']> = {
   low: 'low',
 }
 
+/** A store that failed is asked again after this long. */
+const RETRY = 1_000
+
 /** Bytes of a topic: 32 characters, the most that RFC 8030 §5.4 allows. */
 const TOPIC_SIZE = 24
 
@@ -56,7 +59,9 @@ export class Waking {
   /** What goes on at the store or a push service. Each fulfils. */
   readonly #underWay = new Set<Promise<unknown>>()
   #isWell = true
+  #isClosed = false
   #cancelSweep: () => void = () => undefined
+  #cancelRetry: (() => void) | undefined
 
   constructor(host: WakingHost) {
     const { clock, limits, metrics, store } = host
@@ -123,7 +128,9 @@ export class Waking {
 
   /** Nothing is to be asked of it any more. Waits for what is under way. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#cancelSweep()
+    this.#cancelRetry?.()
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
@@ -209,10 +216,20 @@ export class Waking {
       } catch (error) {
         if (this.#isWell) this.#host.log.error({ err: error }, 'the store failed')
         this.#isWell = false
+        this.#retry()
         return otherwise
       }
     }
     return this.#track(attempt())
+  }
+
+  /** Until it works again, which nobody else may ask it soon. */
+  #retry(): void {
+    if (this.#isClosed || this.#cancelRetry !== undefined) return
+    this.#cancelRetry = this.#host.clock.after(RETRY, () => {
+      this.#cancelRetry = undefined
+      void this.#attempt(() => this.#pushes.loadKeys(), undefined)
+    })
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
