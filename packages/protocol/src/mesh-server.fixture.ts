@@ -11,13 +11,25 @@ export interface Relay {
   readonly payload: Bytes
 }
 
+/** A wake-up that waits for its target. */
+export interface Mail extends Relay {
+  readonly expires: number
+}
+
 export class MeshServer {
   readonly #clock: Clock
   readonly #seats: Seat[] = []
+  /** At most one for each pair. */
+  #mails: Mail[] = []
+  readonly #known = new Set<string>()
   /** Sees every byte that any peer sends. */
   onBytes: (bytes: Bytes) => void = () => undefined
   /** What becomes of a relayed frame. */
   onRelay: (relay: Relay) => void = (relay) => this.deliver(relay)
+  /** What becomes of a wake-up. @returns what its sender is told */
+  onWakeUp: (mail: Mail) => SignalingPayload<'wake_step'>['step'] = (mail) => this.keep(mail)
+  /** Whether a push service takes pushes for a peer. */
+  pushes: (peer: Bytes) => boolean = () => false
   /** Nobody listens there: sockets close before they open. */
   isDown = false
   /** Members that a welcome names at most. */
@@ -58,6 +70,30 @@ export class MeshServer {
     this.#seatOf(to)?.tell({ type: 'relay', publicKey: from, payload })
   }
 
+  /** Wake-ups that wait. */
+  get mails(): readonly Mail[] {
+    return this.#mails
+  }
+
+  keep(mail: Mail): SignalingPayload<'wake_step'>['step'] {
+    const { from, to, expires } = mail
+    if (expires <= this.#clock.now()) return 'expired'
+    if (!this.#known.has(to.toString())) return 'unknown_peer'
+    this.#mails = this.#mails.filter((other) => !equalBytes(other.from, from) || !equalBytes(other.to, to))
+    this.#mails.push(mail)
+    if (this.#seatOf(to) === undefined) return this.pushes(to) ? 'push' : 'mailbox'
+    this.deliverMail(mail)
+    return 'socket'
+  }
+
+  /** Its id is that of its sender, of whom there is one. */
+  deliverMail({ from, to, payload }: Mail): void {
+    this.#seatOf(to)?.tell({
+      type: 'mail',
+      payload: { mail_id: from.slice(0, 16), public_key: from, sealed: payload },
+    })
+  }
+
   tell(peer: Bytes, message: SignalingMessage): void {
     this.#seatOf(peer)?.tell(message)
   }
@@ -93,6 +129,8 @@ export class MeshServer {
     const message = decodeSignaling(bytes)
     if (message.type === 'join') this.#join(seat, message.payload)
     if (message.type === 'ping') seat.tell({ type: 'pong', payload: message.payload })
+    if (message.type === 'wake_up' && seat.key !== undefined) this.#wakeUp(seat, seat.key, message.payload)
+    if (message.type === 'mail_taken') this.#taken(seat, message.payload.mail_id)
     if (message.type !== 'relay' || seat.key === undefined) return
     const { publicKey, payload } = message
     if (this.#seatOf(publicKey) !== undefined) {
@@ -101,6 +139,17 @@ export class MeshServer {
       const gone = { code: 'UNKNOWN_PEER', message: 'It is not here.', public_key: publicKey } as const
       seat.tell({ type: 'error', payload: gone })
     }
+  }
+
+  #wakeUp(seat: Seat, from: Bytes, { wake_id, public_key, expires, sealed }: SignalingPayload<'wake_up'>): void {
+    const step = this.onWakeUp({ from, to: public_key.slice(), payload: sealed.slice(), expires })
+    seat.tell({ type: 'wake_step', payload: { wake_id: wake_id.slice(), step } })
+  }
+
+  #taken({ key }: Seat, mailId: Bytes): void {
+    this.#mails = this.#mails.filter(
+      ({ from, to }) => key === undefined || !equalBytes(to, key) || !equalBytes(from.slice(0, 16), mailId),
+    )
   }
 
   #join(seat: Seat, { public_key, presence }: SignalingPayload<'join'>): void {
@@ -122,6 +171,9 @@ export class MeshServer {
     })
     const joined = { event: 'joined', presence: this.shows(seat.presence, key) } as const
     for (const other of others) other.tell({ type: 'presence', payload: joined })
+    this.#known.add(key.toString())
+    this.#mails = this.#mails.filter(({ expires }) => expires > this.#clock.now())
+    for (const mail of this.#mails) if (equalBytes(mail.to, key)) this.deliverMail(mail)
   }
 
   #left(seat: Seat): void {

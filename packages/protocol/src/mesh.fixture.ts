@@ -1,5 +1,5 @@
 /** Whole peers in one program: memory links, a signaling server in memory, and one clock, which the test moves. */
-import type { DelegateOptions, PeerEvents, PeerId, PeerInfo, TaskInfo } from './api.ts'
+import type { DelegateOptions, PeerEvents, PeerId, PeerInfo, TaskInfo, WakePolicy, WakeUpOptions } from './api.ts'
 import { isTsunagiError, type TsunagiError } from './errors.ts'
 import { PROTOCOL } from './limits.ts'
 import type { LinkTransport } from './links/link.ts'
@@ -8,6 +8,7 @@ import { FakeClock } from './liveness/fake-clock.fixture.ts'
 import { MeshServer } from './mesh-server.fixture.ts'
 import { PeerService } from './peer.ts'
 import type { CryptoProvider, IntroductionKey, SigningKey } from './ports.ts'
+import type { SessionStore } from './session/store.ts'
 import { deriveMesh, type MeshKeys } from './signaling/messages.ts'
 import type { Bytes } from './wire/bytes.ts'
 import { Work } from './work.fixture.ts'
@@ -17,6 +18,8 @@ export interface MeshPeerOptions {
   readonly introductionKey?: IntroductionKey
   readonly keys?: MeshKeys
   readonly transport?: (real: LinkTransport) => LinkTransport
+  readonly store?: SessionStore
+  readonly wakePolicy?: WakePolicy
 }
 
 export class Mesh {
@@ -62,7 +65,8 @@ export class Mesh {
         signaling: 'ws://mesh.example/signaling',
         openSocket: this.server.openSocket,
         transport: options.transport?.(real) ?? real,
-        store: undefined,
+        store: options.store,
+        wakePolicy: options.wakePolicy,
         taskStore: undefined,
         onClosed: () => {
           peer.timesClosed++
@@ -124,6 +128,7 @@ export class MeshPeer {
   readonly statuses: string[] = []
   readonly errors: TsunagiError[] = []
   readonly tasks: TaskInfo[] = []
+  readonly wakeUps: PeerEvents['wakeup'][] = []
   timesClosed = 0
 
   constructor(key: SigningKey, service: PeerService) {
@@ -134,6 +139,7 @@ export class MeshPeer {
     service.on('status', (status) => this.statuses.push(status))
     service.on('error', (error) => this.errors.push(error))
     service.on('task', (task) => this.tasks.push(task))
+    service.on('wakeup', (wakeUp) => this.wakeUps.push(wakeUp))
   }
 
   get id(): PeerId {
@@ -155,6 +161,10 @@ export class MeshPeer {
 
   send(to: MeshPeer, data: unknown): () => Outcome {
     return watch(this.service.send(to.id, data))
+  }
+
+  wake(target: MeshPeer, options: WakeUpOptions = {}): () => Outcome {
+    return watch(this.service.wakeUp(target.id, options))
   }
 
   delegate(to: MeshPeer, capability: string, input: unknown, options: DelegateOptions = {}): () => Outcome {

@@ -299,6 +299,7 @@ export class PeerService implements Peer {
       randomBytes: crypto.randomBytes,
       choose: (capability, to, without) =>
         to === undefined ? this.#choosePeer(capability, without) : this.#find(to).id,
+      mayWake: (peer) => this.#wakeUpsForWork.mayWake(peer),
       isIdempotent: (capability, peer) => this.#offers(peer, capability)?.idempotent === true,
       outputCheck: (capability, peer) => {
         const own = this.#capabilities.find(capability)
@@ -747,7 +748,7 @@ export class PeerService implements Peer {
       onMet: (peer) => this.#known.met(peer, this.#signaling.presenceOf(publicKeyOf(peer.peer))),
       onSilence: (remote) => this.#wakeUpsForWork.silent(remote.id),
       onGivenUp: (remote) => {
-        this.#caller.peerLost(remote.id)
+        this.#caller.peerAway(remote.id)
         // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
         if (this.#taskStore === undefined) this.#executor.peerLost(remote.id)
         this.#transfers.givenUp(remote.id)

@@ -29,6 +29,7 @@ beforeEach(() => {
     send: outbox.send,
     choose: (...about) => choose(...about),
     isIdempotent: () => false,
+    mayWake: () => false,
     outputCheck: () => undefined,
     onGiven: () => undefined,
     onTried: () => undefined,

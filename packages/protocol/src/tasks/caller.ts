@@ -32,6 +32,8 @@ export interface TaskCallerOptions {
   readonly choose: (capability: string, to: PeerId | undefined, without: ReadonlySet<PeerId>) => PeerId
   /** Of a task that failed at `peer`: whether the peer says that it may run twice. */
   readonly isIdempotent: (capability: string, peer: PeerId) => boolean
+  /** Of a peer that does not answer: whether it sleeps, and may come back for what waits here. */
+  readonly mayWake: (peer: PeerId) => boolean
   /** Checks outputs of `peer` by a schema of our own: one from a stranger could hold this page up. */
   readonly outputCheck: (capability: string, peer: PeerId) => SchemaCheck | undefined
   /** A peer was given a task, and a peer's try at one ended: well, badly, or (undefined) by no doing of that peer. */
@@ -221,6 +223,14 @@ export class TaskCaller {
     }
   }
 
+  /** There was no link to `peer` for long. */
+  peerAway(peer: PeerId): void {
+    for (const found of this.#tries.of(peer)) {
+      if (this.#isWaitedFor(found)) found.tried.lease.extend()
+      else this.#tryEnded(found, 'lost', lost(peer, 'The peer that had the task is gone.'))
+    }
+  }
+
   /** What `peer` was doing for us is lost: whether it was done is unknown. */
   peerLost(peer: PeerId): void {
     for (const found of this.#tries.of(peer)) {
@@ -367,7 +377,10 @@ export class TaskCaller {
       accepted: false,
       lease: new Lease(this.#options.clock, task.size, {
         ask: () => this.#tell(peer, 'task_query', { task_id: id }),
-        gone: (why) => this.#dismiss({ task, tried }, 'lost', lost(peer, why)),
+        gone: (why) => {
+          if (this.#isWaitedFor({ task, tried })) tried.lease.extend()
+          else this.#dismiss({ task, tried }, 'lost', lost(peer, why))
+        },
       }),
     }
     this.#tries.begin(task, tried)
@@ -424,6 +437,11 @@ export class TaskCaller {
     if (task.wantsPartials && task.partials.read > 0) {
       this.#tell(tried.peer, 'task_credit', { task_id: tried.id, read: task.partials.read })
     }
+  }
+
+  /** Where no other may do the task, a peer that has it and sleeps is waited for, until the deadline. */
+  #isWaitedFor({ task, tried }: Held): boolean {
+    return !task.rules.failover && (tried.accepted || tried.isRestored) && this.#options.mayWake(tried.peer)
   }
 
   /** The peer is told to stop, in case it still has the task. */

@@ -39,6 +39,7 @@ beforeEach(() => {
     send: outbox.send,
     choose: (...about) => choose(...about),
     isIdempotent: () => idempotent,
+    mayWake: () => false,
     outputCheck: (capability) => (capability === 'number' ? compileSchema({ type: 'number' }, 'Output') : undefined),
     onGiven: () => undefined,
     onTried: (peer, success) => tried.push([peer, success]),

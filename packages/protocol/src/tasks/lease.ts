@@ -5,7 +5,7 @@ import type { Clock } from '../ports.ts'
 export interface LeaseEvents {
   /** Nothing was heard of the task for a whole lease: ask. */
   ask(): void
-  /** The peer does not answer for the task. `why` is a sentence. Nothing is called after it. */
+  /** The peer does not answer for the task. `why` is a sentence. Nothing is called after it, unless the lease is extended. */
   gone(why: string): void
 }
 
@@ -48,6 +48,13 @@ export class Lease {
     this.#state = 'asked'
     this.#wait(LIMITS.taskQueryPatience, () => this.#end('The peer did not say what became of the task.'))
     this.#events.ask()
+  }
+
+  /** The peer sleeps and may be woken: it gets another lease, also where it was gone. */
+  extend(): void {
+    this.#heardAt = this.#clock.now()
+    this.#state = 'held'
+    this.#wait(PROTOCOL.taskLease, () => this.#check())
   }
 
   stop(): void {

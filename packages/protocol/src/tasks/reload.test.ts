@@ -48,6 +48,7 @@ describe('the caller', () => {
         throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
       },
       isIdempotent: () => false,
+      mayWake: () => false,
       outputCheck: () => undefined,
       onGiven: () => undefined,
       onTried: () => undefined,

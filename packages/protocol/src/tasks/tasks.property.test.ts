@@ -322,6 +322,7 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         send: toExecutor.send,
         choose: () => BOB,
         isIdempotent: () => false,
+        mayWake: () => false,
         outputCheck: () => undefined,
         onGiven: () => undefined,
         onTried: () => undefined,

@@ -226,6 +226,7 @@ class Caller {
         throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
       },
       isIdempotent: () => true,
+      mayWake: () => false,
       outputCheck: () => (output) => (typeof output === 'string' ? undefined : 'is no text'),
       onGiven: () => undefined,
       onTried: () => undefined,

@@ -1,5 +1,5 @@
 /** Wakes peers unasked for whom something waits here: tasks, durable messages, transfers (SPEC §7.1). Bounded in rate. */
-import type { PeerId, WakeUpResult } from '../api.ts'
+import type { PeerId, WakeOutcome, WakeUpResult } from '../api.ts'
 import { LIMITS } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 
@@ -11,11 +11,26 @@ export interface WorkHost {
   wakeUp(peer: PeerId): Promise<WakeUpResult>
 }
 
+interface Watched {
+  readonly stop: () => void
+  readonly mayWake: boolean
+}
+
+/** When a peer is called again. What the server keeps is read when it is back; and who said no is not asked again for as long. */
+const PAUSES: Record<WakeOutcome, number> = {
+  active: LIMITS.wakeSpacing,
+  waking: LIMITS.wakeSpacing,
+  expired: LIMITS.wakeSpacing,
+  unanswered: LIMITS.wakeSpacing,
+  kept: LIMITS.wakeLife,
+  refused: LIMITS.wakeLife,
+}
+
 /** Of use until close(). */
 export class WakeUpsForWork {
   readonly #host: WorkHost
-  /** Until it is looked at again. */
-  readonly #watched = new Map<PeerId, () => void>()
+  /** Until they are looked at again. */
+  readonly #watched = new Map<PeerId, Watched>()
   #isClosed = false
 
   constructor(host: WorkHost) {
@@ -24,7 +39,7 @@ export class WakeUpsForWork {
 
   /** The peer may have fallen asleep, or something may wait for it now. It gets some time to come back by itself. */
   watch(peer: PeerId): void {
-    if (!this.#watched.has(peer)) this.#lookAfter(peer, LIMITS.wakeAfter)
+    if (!this.#watched.has(peer)) this.#lookAfter(peer, LIMITS.wakeAfter, true)
   }
 
   /** The peer has been silent for so long that it is woken at once, unless that was tried just now. */
@@ -32,40 +47,44 @@ export class WakeUpsForWork {
     if (!this.#watched.has(peer)) this.#look(peer)
   }
 
+  /** Whether it may come back for what waits here: it is called, or will be soon, or the server keeps the call for it. */
+  mayWake(peer: PeerId): boolean {
+    return this.#watched.get(peer)?.mayWake === true
+  }
+
   /** It has a link again. */
   awake(peer: PeerId): void {
-    this.#watched.get(peer)?.()
+    this.#watched.get(peer)?.stop()
     this.#watched.delete(peer)
   }
 
   /** Idempotent. */
   close(): void {
     this.#isClosed = true
-    for (const stop of this.#watched.values()) stop()
+    for (const { stop } of this.#watched.values()) stop()
     this.#watched.clear()
   }
 
-  #lookAfter(peer: PeerId, delay: number): void {
-    if (!this.#isClosed)
-      this.#watched.set(
-        peer,
-        this.#host.clock.after(delay, () => this.#look(peer)),
-      )
+  #lookAfter(peer: PeerId, delay: number, mayWake: boolean): void {
+    if (this.#isClosed) return
+    const stop = this.#host.clock.after(delay, () => this.#look(peer))
+    this.#watched.set(peer, { stop, mayWake })
   }
 
   #look(peer: PeerId): void {
     this.#watched.delete(peer)
     if (this.#isClosed || !this.#host.needsWaking(peer)) return
     // Meanwhile it is watched, and what else happens starts no second one.
-    this.#watched.set(peer, () => undefined)
+    const called: Watched = { stop: () => undefined, mayWake: true }
+    this.#watched.set(peer, called)
+    const then = (outcome: WakeOutcome) => {
+      // It may have come by itself.
+      if (this.#watched.get(peer) !== called) return
+      this.#lookAfter(peer, PAUSES[outcome], outcome !== 'refused' && outcome !== 'unanswered')
+    }
     this.#host.wakeUp(peer).then(
-      (result) => this.#lookAfter(peer, pauseAfter(result)),
-      () => this.#lookAfter(peer, LIMITS.wakeSpacing),
+      ({ outcome }) => then(outcome),
+      () => then('unanswered'),
     )
   }
-}
-
-/** What the server keeps is read when the target is back; and who said no is not asked again for as long. */
-function pauseAfter({ outcome }: WakeUpResult): number {
-  return outcome === 'kept' || outcome === 'refused' ? LIMITS.wakeLife : LIMITS.wakeSpacing
 }

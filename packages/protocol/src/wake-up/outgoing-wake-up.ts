@@ -21,6 +21,8 @@ export interface WakeUpWays {
   byServer(wakeUp: SessionPayload<'wake_up'>): Promise<ServerStep>
 }
 
+const SENDING: Record<Rung, WakeStep> = { session: 'session', socket: 'socket', server: 'mailbox' }
+
 export class OutgoingWakeUp {
   readonly wakeUp: SessionPayload<'wake_up'>
   /** Rejects with what fail() is given. */
@@ -30,6 +32,8 @@ export class OutgoingWakeUp {
   #rung: Rung | 'over' = 'session'
   #attempt = 0
   #step: WakeStep = 'none'
+  /** What a send that is under way would reach: its answer may come before the server's word. */
+  #sending: WakeStep | undefined
   #why: WakeFailure = 'offline'
   #isKept = false
   #isOver = false
@@ -72,6 +76,7 @@ export class OutgoingWakeUp {
   }
 
   answered(state: WakeState): void {
+    this.#step = this.#sending ?? this.#step
     this.#end(state, undefined)
   }
 
@@ -86,8 +91,10 @@ export class OutgoingWakeUp {
 
   async #take(rung: Rung): Promise<void> {
     this.#rung = rung
+    this.#sending = SENDING[rung]
     const isSent = await this.#send(rung)
     if (this.#isOver || this.#rung !== rung) return
+    this.#sending = undefined
     if (isSent) this.#wait()
     else this.#missing(rung)
   }

@@ -135,6 +135,11 @@ export class WakeUpManager {
     this.#counts.refused++
   }
 
+  /** A peer has a link to this one: it is awake, whatever became of its answer. */
+  linked(peer: PeerId): void {
+    this.#outgoing.get(peer)?.answered('active')
+  }
+
   /** The server says that a peer has no socket there. */
   notAtSocket(peer: PeerId): void {
     this.#outgoing.get(peer)?.notAtSocket()
