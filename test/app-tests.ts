@@ -70,7 +70,7 @@ export async function fingerprintOf(page: Page): Promise<string> {
 
 /** The line of the task list that came last. */
 export function latestTask(page: Page): Locator {
-  return page.locator('task-line').first()
+  return page.getByRole('list', { name: 'Handed over' }).getByRole('listitem').first()
 }
 
 export async function handOver(page: Page): Promise<void> {

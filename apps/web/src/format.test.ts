@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { count, exactTime, plainText, shorten, size, span } from './format.ts'
+import { about, count, exactTime, plainText, shorten, size, span, timeLeft } from './format.ts'
 
 test.each([
   [0, '0 B'],
@@ -42,4 +42,10 @@ test('a shortened name never cuts a character in two', () => {
 test('a text of another peer cannot turn round or break the line it stands in', () => {
   expect(plainText(' in\u202evoice\u202c\n\tgpj.exe ')).toBe('in voice gpj.exe')
   expect(plainText('a'.repeat(300))).toHaveLength(200)
+})
+
+test('what is left is told once there is something to go by, and no more exactly than it is known', () => {
+  expect(timeLeft(0.01, 9_000)).toBeUndefined()
+  expect(timeLeft(0.25, 2_000)).toBe(6_000)
+  expect([400, 6_400, 100_000, 7_200_000].map(about)).toEqual(['about 1 s', 'about 6 s', 'about 2 min', 'about 2 h'])
 })

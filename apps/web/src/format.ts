@@ -22,6 +22,23 @@ export function span(milliseconds: number): string {
   return `${Math.floor(seconds / 3_600)} h ${Math.floor(seconds / 60) % 60} min`
 }
 
+/**
+ * How long something takes still, in milliseconds, when `done` of it, 0 to 1, took `elapsed`. Undefined before there is
+ * enough to go by.
+ */
+export function timeLeft(done: number, elapsed: number): number | undefined {
+  if (done < 0.03 || elapsed < 500) return undefined
+  return (elapsed / done) * (1 - done)
+}
+
+/** A span that is an estimate, without decimals that it does not have: about 4 s, about 12 min. */
+export function about(milliseconds: number): string {
+  const seconds = Math.max(1, Math.round(milliseconds / 1_000))
+  if (seconds < 90) return `about ${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 90 ? `about ${minutes} min` : `about ${Math.round(minutes / 60)} h`
+}
+
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 
 /** Time of day of `at`, milliseconds since 1970: 14:03:09. */

@@ -12,12 +12,28 @@ interface Attempt {
 }
 
 const attempts = vi.hoisted((): Attempt[] => [])
-vi.mock('@tsunagi/protocol/browser', () => ({
+vi.mock('@tsunagi/protocol/browser', async (original) => ({
+  ...(await original<object>()),
   createPeer: (options: PeerOptions) =>
     new Promise((resolve, reject) => {
       const peer = new ScriptedPeer(options)
       attempts.push({ options, peer, succeed: () => resolve(peer), fail: reject })
     }),
+}))
+
+// The account is kept in IndexedDB, which only browsers have.
+vi.mock('./account.ts', () => ({
+  Account: class {
+    attach() {
+      return undefined
+    }
+    detach() {
+      return undefined
+    }
+    moved() {
+      return undefined
+    }
+  },
 }))
 
 const settled = () => new Promise((resolve) => setTimeout(resolve))
@@ -37,6 +53,8 @@ async function joined(address = red) {
 
 beforeEach(() => {
   attempts.length = 0
+  vi.stubGlobal('addEventListener', () => undefined)
+  vi.stubGlobal('removeEventListener', () => undefined)
   vi.stubGlobal('location', new URL('https://mesh.example/app#mesh=red&secret=hush'))
   const kept = new Map([['tsunagi.name', 'kitchen']])
   vi.stubGlobal('localStorage', {
@@ -114,28 +132,82 @@ test('the peer traces only while somebody listens, also across meshes', async ()
 
 test('a result is kept for its task, and the oldest ended ones give way', async () => {
   const { store, peer } = await joined()
-  for (let i = 0; i < 40; i++) {
-    store.delegate('fractal.tile', {}, `tile ${i}`, {})
-    const { info } = store.handedOver(`task ${i}`)?.task ?? {}
-    if (i < 39) Object.assign(info ?? {}, { endedAt: i })
+  for (let i = 0; i < 80; i++) {
+    store.handOver('file.sha256', { input: {}, subject: `file ${i}` }, {})
+    const { info } = store.given.of(`task ${i}`)?.task ?? {}
+    if (i < 79) Object.assign(info ?? {}, { endedAt: i })
     peer.settle[i]?.fulfil(i)
   }
   await settled()
-  expect(store.handedOver('task 39')).toMatchObject({ subject: 'tile 39', output: { value: 39 } })
-  expect(store.handedOver('task 38')?.output).toEqual({ value: 38 })
-  expect(store.handedOver('task 0')).toBeUndefined()
+  expect(store.given.of('task 79')).toMatchObject({ subject: 'file 79', output: { value: 79 } })
+  expect(store.given.of('task 78')?.subject).toBe('file 78')
+  expect(store.given.of('task 0')).toBeUndefined()
+})
+
+test('what weighs more than a page may hold gives way, but not what is under way', async () => {
+  const { store, peer } = await joined()
+  const input = { bytes: new Uint8Array(60 * 1_024 * 1_024) }
+  for (let i = 0; i < 3; i++) store.handOver('file.sha256', { input, subject: '' }, {})
+  expect([0, 1, 2].map((i) => store.given.of(`task ${i}`) !== undefined)).toEqual([true, true, true])
+  Object.assign(store.given.of('task 1')?.task.info ?? {}, { endedAt: 1 })
+  peer.settle[2]?.fulfil(1)
+  await settled()
+  expect([0, 1, 2].map((i) => store.given.of(`task ${i}`) !== undefined)).toEqual([true, false, true])
+})
+
+test('work that ended can be given away again with the same input', async () => {
+  const { store, peer } = await joined()
+  store.handOver('file.sha256', { input: {}, subject: 'a file' }, {})
+  store.given.of('task 0')?.again?.()
+  expect(peer.settle).toHaveLength(2)
+  expect(store.given.of('task 1')?.subject).toBe('a file')
 })
 
 test('a task that was given to nobody is told as a problem; one in the list is told there', async () => {
   const { store, peer } = await joined()
-  store.delegate('file.sha256', {}, 'a file', {})
-  store.delegate('file.sha256', {}, 'a file', {})
+  store.handOver('file.sha256', { input: {}, subject: 'a file' }, {})
+  store.handOver('file.sha256', { input: {}, subject: 'a file' }, {})
   peer.tasks = [{ id: 'task 1' } as ScriptedPeer['tasks'][number]]
   for (const { reject } of peer.settle) reject(new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers it.'))
   await settled()
   expect(store.notices).toMatchObject([
     { subject: 'Handing over “SHA-256 of a file”', text: 'Nobody offers it.', code: 'UNKNOWN_CAPABILITY', times: 1 },
   ])
+})
+
+test('who may use what is told to the peer before it is offered, and a kept choice that cannot be read is none', async () => {
+  const kept = JSON.stringify({
+    'file.sha256': { who: 'contacts', seconds: 60, bytes: -1 },
+    'fractal.tile': { who: 'everybody' },
+  })
+  localStorage.setItem('tsunagi.consent', kept)
+  const { store, peer } = await joined()
+  expect(peer.policies.get('file.sha256')).toMatchObject({ who: 'contacts', seconds: 60 })
+  expect(peer.policies.get('file.sha256')?.bytes).toBeUndefined()
+  expect(peer.policies.get('fractal.tile')?.who).toBe('mesh')
+  store.consent.choose('fractal.tile', { who: 'nobody' })
+  expect(peer.policies.get('fractal.tile')?.who).toBe('nobody')
+  expect(JSON.parse(localStorage.getItem('tsunagi.consent') ?? '')).toMatchObject({ 'fractal.tile': { who: 'nobody' } })
+})
+
+test('a question is answered by the person, by its withdrawal, or by silence', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  const { questions } = new PeerStore()
+  const withdrawn = new AbortController()
+  const ask = () =>
+    questions.ask({ from: 'did:key:z6MkA', wish: '', detail: '', yes: 'Yes', no: 'No' }, 60_000, withdrawn.signal)
+  const answers = [ask(), ask(), ask(), ask()]
+  const [first, second] = questions.open
+  questions.answer(first?.id ?? 0, true)
+  questions.answer(second?.id ?? 0, false)
+  await vi.advanceTimersByTimeAsync(59_999)
+  expect(questions.open).toHaveLength(2)
+  await vi.advanceTimersByTimeAsync(1)
+  answers.push(ask())
+  withdrawn.abort()
+  vi.useRealTimers()
+  expect(await Promise.all(answers)).toEqual([true, false, false, false, false])
+  expect(questions.open).toEqual([])
 })
 
 test('an attempt to connect that the peer repeats by itself is no problem for the person', async () => {

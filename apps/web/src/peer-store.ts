@@ -6,14 +6,27 @@ import {
   type Peer,
   type PeerId,
   type PeerInfo,
-  type Task,
+  type TaskHandler,
   type TraceEntry,
 } from '@tsunagi/protocol'
 import { createPeer } from '@tsunagi/protocol/browser'
 import type { ReactiveControllerHost } from 'lit'
-import { provideBuiltIn, titleOf } from './capabilities/index.ts'
+import { Account } from './account.ts'
+import { fractalTile } from './capabilities/fractal-tile.ts'
+import { provideBuiltIn } from './capabilities/index.ts'
+import type { Tile } from './capabilities/mandelbrot.ts'
+import { TaskFiles } from './capabilities/task-file.ts'
+import type { Work } from './components/work-input.ts'
+import { Consent } from './consent.ts'
+import { plainText } from './format.ts'
+import { GivenWork } from './given-work.ts'
 import type { MeshAddress } from './mesh-address.ts'
+import type { PageHost, PagePart } from './page-part.ts'
+import { Pictures } from './picture.ts'
+import { Questions } from './questions.ts'
 import type { Missing } from './requirements.ts'
+import { Transfers } from './transfers.ts'
+import { weightOf } from './weight.ts'
 
 declare global {
   /** The peer of this page, for the console. */
@@ -43,15 +56,6 @@ export interface Notice extends Problem {
   readonly times: number
 }
 
-/** A task this page gave away, with what only this page knows of it. */
-export interface HandedOver {
-  readonly task: Task
-  /** What the work is about: a file's name, a place in the fractal. */
-  readonly subject: string
-  /** Undefined until the task is completed. */
-  readonly output: { readonly value: unknown } | undefined
-}
-
 /** Ends of one attempt to connect. The peer goes on trying, its line says so, and its details name the last problem. */
 const TRIED_AGAIN: ReadonlySet<ErrorCode> = new Set(['LINK_FAILED', 'LINK_LOST', 'HANDSHAKE_TIMEOUT'])
 const NAME_KEY = 'tsunagi.name'
@@ -59,9 +63,6 @@ const NAME_KEY = 'tsunagi.name'
 const DRAW_INTERVAL = 50
 /** More than a person reads; the oldest give way. */
 const MAX_NOTICES = 8
-/** Results kept for reading: a picture takes up to 4 MiB. */
-const MAX_RESULTS = 32
-
 /** The one place that knows the peer; components ask it and are drawn again when something changed. */
 export class PeerStore {
   #place: Place = { kind: 'starting' }
@@ -72,7 +73,19 @@ export class PeerStore {
   #announcement = ''
   #drawing: ReturnType<typeof setTimeout> | undefined
   #stopTrace: (() => void) | undefined
-  readonly #handedOver = new Map<string, HandedOver>()
+  readonly #files = new TaskFiles()
+  readonly #part: PageHost = {
+    changed: () => this.#changed(),
+    announce: (text) => this.#announce(text),
+    report: (subject, reason) => this.report(subject, reason),
+  }
+  readonly account = new Account(this.#part)
+  readonly questions = new Questions(this.#part)
+  readonly consent = new Consent(this.#part, this.questions)
+  readonly given = new GivenWork(this.#part, this.account)
+  readonly pictures = new Pictures(this.#part, this.account)
+  readonly transfers = new Transfers(this.#part, this.questions, this.#files, this.account)
+  readonly #parts: readonly PagePart[] = [this.account, this.consent, this.given, this.pictures, this.transfers]
   readonly #hosts = new Set<ReactiveControllerHost>()
   readonly #traceListeners = new Set<(entry: TraceEntry) => void>()
 
@@ -152,7 +165,9 @@ export class PeerStore {
       })
       if (join !== this.#joins) return this.#close(peer)
       this.#listen(peer)
-      provideBuiltIn(peer)
+      // The person's choices stand before there is anything to use.
+      for (const part of this.#parts) part.attach(peer)
+      provideBuiltIn(peer, this.#files, (handler) => this.#counted(handler))
       this.#moveTo({ kind: 'joined', address, peer })
     } catch (error) {
       if (join !== this.#joins) return
@@ -166,43 +181,21 @@ export class PeerStore {
     if (peer === undefined) return
     this.#stopTrace?.()
     this.#stopTrace = undefined
-    this.#handedOver.clear()
+    for (const part of this.#parts) part.detach()
     globalThis.peer = undefined
     this.#close(peer)
   }
 
-  /** Gives `capability` to another peer. What becomes of it is in peer.tasks and handedOver(). */
-  delegate(capability: string, input: unknown, subject: string, options: DelegateOptions): void {
-    const { peer } = this
-    if (peer === undefined) return
-    const task = peer.delegate(capability, input, options)
-    this.#handedOver.set(task.id, { task, subject, output: undefined })
-    this.#forgetOldResults()
-    task.result.then(
-      (value) => {
-        if (this.peer !== peer) return
-        if (this.#handedOver.has(task.id)) this.#handedOver.set(task.id, { task, subject, output: { value } })
-        this.#announce(`“${titleOf(capability)}” is completed.`)
-      },
-      (error) => {
-        if (this.peer !== peer) return
-        this.#announce(`“${titleOf(capability)}” ended without a result.`)
-        // Tasks that were never given to anybody stand in no list.
-        if (!peer.tasks.some(({ id }) => id === task.id)) this.report(`Handing over “${titleOf(capability)}”`, error)
-      },
-    )
-    this.#changed()
-  }
-
-  /** What this page knows of a task it gave away itself. */
-  handedOver(id: string): HandedOver | undefined {
-    return this.#handedOver.get(id)
+  /** Gives work to another peer, or a picture that anybody may draw to all of them. */
+  handOver(capability: string, work: Work, options: DelegateOptions): void {
+    if (capability !== fractalTile.name || options.to !== undefined) this.given.give(capability, work, options)
+    else this.pictures.draw(work.input as Tile, work.subject, options)
   }
 
   /** How people tell a peer from others: its name, if it has one, and its fingerprint. */
   labelOf(id: PeerId): string {
     const name = this.peer?.peers.find((info) => info.id === id)?.name
-    return name ? `${name} · ${fingerprintOf(id)}` : fingerprintOf(id)
+    return name ? `${plainText(name)} · ${fingerprintOf(id)}` : fingerprintOf(id)
   }
 
   /** Shows that something failed: `subject` says what was to be done, or whom it is about. */
@@ -251,10 +244,12 @@ export class PeerStore {
     })
   }
 
-  #forgetOldResults(): void {
-    for (const [id, { task }] of this.#handedOver) {
-      if (this.#handedOver.size <= MAX_RESULTS) return
-      if (task.info.endedAt !== undefined) this.#handedOver.delete(id)
+  /** What goes in and out of `handler`, in the account of its caller. */
+  #counted(handler: TaskHandler): TaskHandler {
+    return async (input, context) => {
+      const output = await handler(input, context)
+      this.account.moved(context.caller, weightOf(output), weightOf(input))
+      return output
     }
   }
 
@@ -289,7 +284,8 @@ export class PeerStore {
   }
 }
 
-function problemOf(reason: unknown): Problem {
+/** Anything thrown, in words for a person. */
+export function problemOf(reason: unknown): Problem {
   if (isTsunagiError(reason)) return { text: reason.message, code: reason.code }
   return { text: reason instanceof Error ? reason.message : String(reason), code: undefined }
 }

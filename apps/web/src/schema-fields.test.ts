@@ -14,12 +14,12 @@ const typed = (schema: unknown, text: string) => {
 }
 
 describe('a form is made', () => {
-  test('of each kind of value, in the order of the schema, with its words', () => {
+  test('of each kind of value, what is required first, with its words', () => {
     const fields = fieldsOf(
       object(
         {
-          name: { type: 'string', title: 'Name', description: 'As on the door', maxLength: 40, default: 'Ada' },
           grams: { type: 'number', minimum: 0 },
+          name: { type: 'string', title: 'Name', description: 'As on the door', maxLength: 40, default: 'Ada' },
           exact: { type: 'boolean', default: true },
           unit: { enum: ['g', 'kg', null] },
           photo: { type: 'string', contentEncoding: 'binary', maxLength: 500 },

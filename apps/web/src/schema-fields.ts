@@ -3,9 +3,9 @@ import { PROTOCOL } from '@tsunagi/protocol'
 
 type Schema = Readonly<Record<string, unknown>>
 
-/** One value. Numbers of `least` and `most` are characters of a text, bytes of a file, or the bounds of a number. */
+/** One value. `lines` are those of its field at first, 0 where it never has more than one. Numbers of `least` and `most` are characters of a text, bytes of a file, or the bounds of a number. */
 export type Kind =
-  | { readonly type: 'text'; readonly least: number; readonly most: number; readonly long: boolean }
+  | { readonly type: 'text'; readonly least: number; readonly most: number; readonly lines: number }
   | {
       readonly type: 'number'
       readonly whole: boolean
@@ -35,7 +35,7 @@ export interface Field {
 const MAX_FIELDS = 24
 /** A task travels in one message: the largest one, less room for what surrounds a file in it. */
 export const MAX_INPUT_BYTES = PROTOCOL.maxMessage - 64 * 1_024
-/** Longer texts get a field of several lines. */
+/** A text that may be longer gets a field that grows with its lines. */
 const ONE_LINE = 120
 
 /** Keywords whose meaning no field shows: a value that ignores them would be refused for no visible reason. */
@@ -55,7 +55,9 @@ export function fieldsOf(schema: unknown): readonly Field[] | undefined {
   const names = Object.keys(properties)
   if (names.length > MAX_FIELDS || required.some((name) => !names.includes(name))) return undefined
   const fields = names.map((name) => fieldOf(name, properties[name], required.includes(name)))
-  return fields.every((field) => field !== undefined) ? fields : undefined
+  if (!fields.every((field) => field !== undefined)) return undefined
+  // The order of the schema is lost on its way. What is needed comes first.
+  return fields.toSorted((a, b) => Number(b.required) - Number(a.required))
 }
 
 function fieldOf(name: string, schema: unknown, required: boolean): Field | undefined {
@@ -116,7 +118,7 @@ function textKind(schema: Schema): Kind | undefined {
   // Text in another encoding is nothing that people type.
   if (schema['contentEncoding'] !== undefined) return undefined
   const most = numberIn(schema, 'maxLength', Infinity)
-  return { type: 'text', least, most, long: most > ONE_LINE }
+  return { type: 'text', least, most, lines: most <= ONE_LINE ? 0 : most === Infinity ? 1 : 4 }
 }
 
 /** What a person typed, as the value of `kind`. @throws Error with a sentence for the person */

@@ -1,4 +1,4 @@
-import type { Peer, PeerEvents, PeerOptions, Task } from '@tsunagi/protocol'
+import type { CapabilityPolicy, Peer, PeerEvents, PeerOptions, Task } from '@tsunagi/protocol'
 
 /** A peer that does what a test tells it, and remembers what it was asked. */
 export class ScriptedPeer {
@@ -10,6 +10,9 @@ export class ScriptedPeer {
   tasks: Peer['tasks'] = []
   closed = false
   readonly provided: string[] = []
+  readonly transfers: Peer['transfers'] = []
+  /** Who may use what, as the page said. */
+  readonly policies = new Map<string, CapabilityPolicy>()
   /** Settles the tasks that were handed over, in their order. */
   readonly settle: { fulfil(output: unknown): void; reject(error: Error): void }[] = []
   readonly #listeners = new Map<keyof PeerEvents, Set<(detail: never) => void>>()
@@ -41,13 +44,18 @@ export class ScriptedPeer {
     this.provided.push(name)
   }
 
+  policy(capability: string, policy: CapabilityPolicy): void {
+    this.policies.set(capability, policy)
+  }
+
   delegate(capability: string): Task {
     const id = `task ${this.settle.length}`
     const result = new Promise<unknown>((fulfil, reject) => {
       this.settle.push({ fulfil, reject })
     })
     const info = { id, capability, direction: 'out', state: 'working', endedAt: undefined } as Task['info']
-    return { id, info, result, cancel: () => undefined } as unknown as Task
+    const partials = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }
+    return { id, info, result, partials, cancel: () => undefined } as unknown as Task
   }
 
   async close(): Promise<void> {

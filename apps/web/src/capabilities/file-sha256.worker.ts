@@ -1,8 +1,5 @@
-import { serve } from './worker-side.ts'
-
-export interface FileInput {
-  readonly bytes: Uint8Array<ArrayBuffer>
-}
+import { serveTasks } from '@tsunagi/protocol/browser'
+import { Sha256 } from './sha256-stream.ts'
 
 export interface FileDigest {
   /** SHA-256 in 64 hexadecimal digits. */
@@ -13,10 +10,16 @@ export interface FileDigest {
   readonly ms: number
 }
 
-serve<FileInput>(async ({ bytes }) => {
+/** Read at a time: what a worker holds of a file of any size. */
+const PIECE = 1_024 * 1_024
+
+serveTasks<Blob>(async (file, context): Promise<FileDigest> => {
   const started = performance.now()
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  const digest = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  const output: FileDigest = { digest, size: bytes.length, ms: performance.now() - started }
-  return [output, []]
+  const hash = new Sha256()
+  for (let at = 0; at < file.size; at += PIECE) {
+    context.signal.throwIfAborted()
+    hash.update(new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer()))
+    context.progress(Math.min(1, (at + PIECE) / file.size), 'hashing')
+  }
+  return { digest: hash.digest(), size: file.size, ms: performance.now() - started }
 })

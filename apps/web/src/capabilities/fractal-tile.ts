@@ -1,8 +1,7 @@
-import type { CapabilityDescription, TaskHandler } from '@tsunagi/protocol'
+import type { CapabilityDescription } from '@tsunagi/protocol'
+import { workerHandler } from '@tsunagi/protocol/browser'
 import type { TilePicture } from './fractal-tile.worker.ts'
 import FractalTileWorker from './fractal-tile.worker.ts?worker&inline'
-import type { Tile } from './mandelbrot.ts'
-import { runInWorker } from './run-in-worker.ts'
 
 export type { TilePicture }
 
@@ -12,11 +11,12 @@ export const MAX_SIDE = 2_048
 export const MAX_ITERATIONS = 20_000
 
 const side = { type: 'integer', minimum: 1, maximum: MAX_SIDE }
+const offset = { type: 'integer', minimum: 0, maximum: MAX_SIDE - 1 }
 const coordinate = { type: 'number', minimum: -4, maximum: 4 }
 
 export const fractalTile: CapabilityDescription = {
   name: 'fractal.tile',
-  version: '1.0',
+  version: '1.1',
   description: 'Picture of a part of the Mandelbrot set',
   input: {
     type: 'object',
@@ -27,6 +27,12 @@ export const fractalTile: CapabilityDescription = {
       width: side,
       height: side,
       iterations: { type: 'integer', minimum: 1, maximum: MAX_ITERATIONS },
+      part: {
+        type: 'object',
+        properties: { left: offset, top: offset, width: side, height: side },
+        required: ['left', 'top', 'width', 'height'],
+        additionalProperties: false,
+      },
     },
     required: ['cx', 'cy', 'scale', 'width', 'height', 'iterations'],
     additionalProperties: false,
@@ -43,7 +49,8 @@ export const fractalTile: CapabilityDescription = {
   },
 }
 
-export const drawTile: TaskHandler = (input: Tile, context) => runInWorker(new FractalTileWorker(), input, context)
+/** The worker's code comes with the page: sessions outlast the server, and so must the work. */
+export const drawTile = workerHandler(() => new FractalTileWorker())
 
 /** Another peer made it: a picture is only what fits its own words. */
 export function isTilePicture(value: unknown): value is TilePicture {

@@ -1,5 +1,5 @@
-import { renderTile, type Tile } from './mandelbrot.ts'
-import { serve } from './worker-side.ts'
+import { serveTasks } from '@tsunagi/protocol/browser'
+import { partOf, renderTile, type Tile } from './mandelbrot.ts'
 
 export interface TilePicture {
   readonly width: number
@@ -8,13 +8,12 @@ export interface TilePicture {
   readonly pixels: Uint8Array<ArrayBuffer>
 }
 
-serve<Tile>(async (tile, report) => {
-  const { width, height } = tile
+serveTasks<Tile>((tile, context): TilePicture => {
+  const { width, height } = partOf(tile)
   // A report for each of 200 parts: enough for a smooth bar, few enough to cost nothing.
-  const part = Math.max(1, Math.floor(height / 200))
+  const step = Math.max(1, Math.floor(height / 200))
   const pixels = renderTile(tile, (rows) => {
-    if (rows % part === 0) report(rows / height, `row ${rows} of ${height}`)
+    if (rows % step === 0) context.progress(rows / height, `row ${rows} of ${height}`)
   })
-  const output: TilePicture = { width, height, pixels }
-  return [output, [pixels.buffer]]
+  return { width, height, pixels }
 })

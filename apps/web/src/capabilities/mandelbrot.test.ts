@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { colourOf, renderTile, shade, type Tile } from './mandelbrot.ts'
+import { colourOf, partsOf, renderTile, shade, type Tile } from './mandelbrot.ts'
 
 /** The definition, written plainly: does z → z² + c stay bounded for so many steps? */
 function inside(re: number, im: number, iterations: number): boolean {
@@ -27,6 +27,20 @@ test('the set is its own mirror image about the real axis', () => {
   const pixels = renderTile(whole, () => undefined)
   for (let row = 0; row < 8; row++)
     expect(pixels.slice(row * 12, row * 12 + 12)).toEqual(pixels.slice((7 - row) * 12, (8 - row) * 12))
+})
+
+test('parts put together are the whole, to the bit, and none is drawn twice', () => {
+  const tile = { ...whole, width: 13, cx: -0.743643887, scale: 0.004 }
+  const pixels = new Uint8Array(13 * 8)
+  let drawn = 0
+  for (const part of partsOf(tile, 5)) {
+    const drawnPart = renderTile({ ...tile, part }, () => undefined)
+    drawn += drawnPart.length
+    for (let row = 0; row < part.height; row++)
+      pixels.set(drawnPart.subarray(row * part.width, (row + 1) * part.width), (part.top + row) * 13 + part.left)
+  }
+  expect(drawn).toBe(pixels.length)
+  expect(pixels).toEqual(renderTile(tile, () => undefined))
 })
 
 test('points nearer to the set take longer to escape', () => {

@@ -8,6 +8,16 @@ export interface Tile {
   readonly height: number
   /** Steps after which a point counts as inside. */
   readonly iterations: number
+  /** The pixels that are drawn; all of them where it is left out. */
+  readonly part?: Part
+}
+
+/** A rectangle of pixels inside a tile, from its top left. */
+export interface Part {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
 }
 
 /** Leaving this radius, a point never comes back; far beyond 2, so that the smooth count has no steps. */
@@ -32,15 +42,36 @@ export function shade(cx: number, cy: number, iterations: number): number {
   return 0
 }
 
-/** One palette index a pixel, row by row from the top left. `onRow` hears how many rows are done. */
+export function partOf({ width, height, part = { left: 0, top: 0, width, height } }: Tile): Part {
+  return part
+}
+
+/** Cuts `tile` into parts of at most `side` pixels a side, row by row from the top left. */
+export function partsOf({ width, height }: Tile, side: number): Part[] {
+  const starts = (length: number) => Array.from({ length: Math.ceil(length / side) }, (_, at) => at * side)
+  return starts(height).flatMap((top) =>
+    starts(width).map((left) => ({
+      left,
+      top,
+      width: Math.min(side, width - left),
+      height: Math.min(side, height - top),
+    })),
+  )
+}
+
+/**
+ * One palette index a pixel of the part, row by row from the top left: to the bit what the whole tile has there.
+ * `onRow` hears how many rows are done.
+ */
 export function renderTile(tile: Tile, onRow: (rows: number) => void): Uint8Array<ArrayBuffer> {
   const { cx, cy, scale, width, height, iterations } = tile
-  const pixels = new Uint8Array(width * height)
+  const part = partOf(tile)
+  const pixels = new Uint8Array(part.width * part.height)
   const step = scale / width
-  for (let row = 0; row < height; row++) {
-    const y = cy - (row + 0.5 - height / 2) * step
-    for (let column = 0; column < width; column++)
-      pixels[row * width + column] = shade(cx + (column + 0.5 - width / 2) * step, y, iterations)
+  for (let row = 0; row < part.height; row++) {
+    const y = cy - (part.top + row + 0.5 - height / 2) * step
+    for (let column = 0; column < part.width; column++)
+      pixels[row * part.width + column] = shade(cx + (part.left + column + 0.5 - width / 2) * step, y, iterations)
     onRow(row + 1)
   }
   return pixels

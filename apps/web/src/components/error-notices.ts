@@ -8,13 +8,6 @@ export class ErrorNotices extends LitElement {
   static override styles = [
     controls,
     css`
-      /* At the end of the page they take room of their own, so that they hide nothing that cannot be scrolled free. */
-      :host {
-        position: sticky;
-        inset-block-end: 0;
-        z-index: 1;
-        pointer-events: none;
-      }
       section {
         width: min(28rem, 100%);
         max-height: 45vh;

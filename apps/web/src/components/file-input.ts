@@ -1,10 +1,10 @@
 import { css, html, LitElement } from 'lit'
-import { type FileInput as Input, MAX_FILE } from '../capabilities/file-sha256.ts'
+import { type FileInput as Input, MAX_FILE, MAX_INLINE } from '../capabilities/file-sha256.ts'
 import { size } from '../format.ts'
 import { controls } from '../styles/controls.ts'
 import type { Work, WorkInput } from './work-input.ts'
 
-/** Asks for a file that fits into one task. */
+/** Asks for a file, whatever its size. */
 export class FileInput extends LitElement implements WorkInput {
   static override styles = [
     controls,
@@ -25,7 +25,7 @@ export class FileInput extends LitElement implements WorkInput {
 
   override render() {
     return html`<label>
-      File, at most ${size(MAX_FILE)}
+      File, of any size
       <input type="file" />
     </label>`
   }
@@ -36,18 +36,25 @@ export class FileInput extends LitElement implements WorkInput {
     try {
       if (file === undefined) throw new Error('Choose a file first.')
       if (file.size > MAX_FILE)
-        throw new Error(
-          `“${file.name}” has ${size(file.size)}; a task carries at most ${size(MAX_FILE)}. Choose a smaller file.`,
-        )
-      const bytes = await file.arrayBuffer().catch((cause) => {
-        throw new Error(`“${file.name}” could not be read. It may have moved or changed; choose it again.`, { cause })
-      })
-      return { input: { bytes: new Uint8Array(bytes) } satisfies Input, subject: `${file.name}, ${size(file.size)}` }
+        throw new Error(`“${file.name}” has ${size(file.size)}; nobody takes more than ${size(MAX_FILE)}.`)
+      return await workOf(file)
     } catch (error) {
       field?.focus()
       throw error
     }
   }
+}
+
+async function workOf(file: File): Promise<Work> {
+  const subject = `${file.name}, ${size(file.size)}`
+  if (file.size > MAX_INLINE) {
+    const token = crypto.randomUUID()
+    return { input: { file: token, size: file.size } satisfies Input, subject, file: { token, file } }
+  }
+  const bytes = await file.arrayBuffer().catch((cause) => {
+    throw new Error(`“${file.name}” could not be read. It may have moved or changed; choose it again.`, { cause })
+  })
+  return { input: { bytes: new Uint8Array(bytes) } satisfies Input, subject }
 }
 
 customElements.define('file-input', FileInput)

@@ -135,7 +135,7 @@ export class HandOver extends LitElement {
     const waiting = this.#waiting
     if (waiting === undefined || this.#able(waiting.capability).length === 0) return
     this.#stopWaiting()
-    store.delegate(waiting.capability, waiting.input, waiting.subject, waiting.options)
+    store.handOver(waiting.capability, waiting, waiting.options)
   }
 
   #renderInput(offered: readonly CapabilityDescription[]) {
@@ -162,7 +162,7 @@ export class HandOver extends LitElement {
 
   /** What this app knows how to ask for, and whatever else somebody offers. */
   #offered(): CapabilityDescription[] {
-    const all = new Map(BUILT_IN.map((capability) => [capability.name, capability]))
+    const all = new Map<string, CapabilityDescription>(BUILT_IN.map((capability) => [capability.name, capability]))
     for (const { capabilities } of this.peer.peers)
       for (const capability of capabilities) if (!all.has(capability.name)) all.set(capability.name, capability)
     return [...all.values()]
@@ -180,10 +180,10 @@ export class HandOver extends LitElement {
     try {
       const form = this.renderRoot.querySelector<WorkInput>('.input')
       if (form === null) return
-      const { input, subject } = await form.read()
-      if (this.peer.peers.length > 0) store.delegate(capability, input, subject, options)
+      const work = await form.read()
+      if (this.peer.peers.length > 0) store.handOver(capability, work, options)
       else {
-        this.#waiting = { capability, input, subject, options }
+        this.#waiting = { ...work, capability, options }
         openAnotherTab(this.address)
       }
     } catch (error) {

@@ -89,6 +89,7 @@ export class PeerDetails extends LitElement {
           <button type="button" @click=${this.#measure}>Ping</button>
           <span role="status">${this.#ping}</span>
           <copy-button label="Copy peer id" .text=${info.id}></copy-button>
+          <button type="button" aria-pressed=${this.peer.contacts.has(info.id)} @click=${this.#toggleContact}>Contact</button>
         </div>
       </section>
     `
@@ -103,6 +104,20 @@ export class PeerDetails extends LitElement {
       this.#say('')
       store.report(`Ping to ${store.labelOf(id)}`, error)
     }
+  }
+
+  /** Contacts may be allowed more than others: see what others may use. */
+  async #toggleContact() {
+    const { contacts } = this.peer
+    const { id } = this.info
+    const done = contacts.has(id) ? contacts.remove(id) : contacts.add(id)
+    this.requestUpdate()
+    try {
+      await done
+    } catch (error) {
+      store.report(`Contact ${store.labelOf(id)}`, error)
+    }
+    this.requestUpdate()
   }
 
   #say(text: string) {

@@ -162,6 +162,7 @@ export class PeerList extends LitElement {
             <button type="button" class="quiet" aria-expanded=${open} @click=${() => this.#pick(open ? undefined : info.id)}>
               ${info.name}<code class=${info.name === '' ? 'unnamed' : ''}>${fingerprintOf(info.id)}</code>
             </button>
+            ${this.peer.contacts.has(info.id) ? html`<span class="small soft">contact</span>` : nothing}
           </div>
         </td>
         <td role="cell">${label('Health')}${stateMark(health.mark)}${health.word}</td>

@@ -32,6 +32,14 @@ export class SchemaForm extends LitElement implements WorkInput {
       p {
         overflow-wrap: anywhere;
       }
+      label + p {
+        margin-block-start: var(--space-1);
+      }
+      textarea {
+        field-sizing: content;
+        min-height: 2.25rem;
+        max-height: 16rem;
+      }
     `,
   ]
   declare fields: readonly Field[]
@@ -67,8 +75,9 @@ export class SchemaForm extends LitElement implements WorkInput {
     const [id, hint] = [`field-${at}`, `hint-${at}`]
     if (kind.type === 'file')
       return html`<input type="file" id=${id} aria-describedby=${hint} ?multiple=${list !== undefined} />`
-    if (list !== undefined || (kind.type === 'text' && kind.long))
-      return html`<textarea id=${id} aria-describedby=${hint} rows="3" .value=${textOf(initial)}></textarea>`
+    const lines = list !== undefined ? 3 : kind.type === 'text' ? kind.lines : 0
+    if (lines > 0)
+      return html`<textarea id=${id} aria-describedby=${hint} rows=${lines} .value=${textOf(initial)}></textarea>`
     if (kind.type === 'choice')
       return html`<select id=${id} aria-describedby=${hint}>
         ${required ? nothing : html`<option value="">–</option>`}

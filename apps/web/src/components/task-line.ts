@@ -1,167 +1,118 @@
 import type { TaskInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { titleOf } from '../capabilities/index.ts'
-import { span, timeOfDay } from '../format.ts'
+import { about, plainText, span, timeLeft, timeOfDay } from '../format.ts'
+import type { Given } from '../given-work.ts'
 import { taskStateOf } from '../peer-state.ts'
-import { type HandedOver, store } from '../peer-store.ts'
+import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
-import { markStyles, stateMark } from './state-mark.ts'
 import './task-output.ts'
+import './task-partials.ts'
+import './work-line.ts'
 
 /** One task in one line, which opens to its result or what went wrong. */
 export class TaskLine extends LitElement {
-  static override properties = {
-    info: { attribute: false },
-    handedOver: { attribute: false },
-    now: { attribute: false },
-  }
+  static override properties = { info: { attribute: false }, given: { attribute: false }, now: { attribute: false } }
   static override styles = [
     controls,
-    markStyles,
     css`
-      .line {
-        display: grid;
-        grid-template-columns: minmax(0, 1fr) auto;
-        align-items: center;
-        gap: 0 var(--space-2);
-        padding-block: var(--space-1);
-      }
-      button.title {
-        display: flex;
-        min-width: 0;
-        padding-inline: 0 var(--space-1);
-        color: var(--ink);
-        font-weight: 600;
-        text-align: start;
-      }
-      .title::before {
-        content: '▸' / '';
-        flex: none;
-        width: 1.1rem;
-        color: var(--ink-soft);
-      }
-      .title[aria-expanded='true']::before {
-        content: '▾' / '';
-      }
-      .title span {
-        overflow: hidden;
-        text-overflow: ellipsis;
-      }
-      .about {
-        grid-column: 1 / -1;
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0 var(--space-3);
-        padding-inline-start: 1.1rem;
-      }
-      .about .who {
-        flex: 1;
-        min-width: 0;
-        overflow-wrap: anywhere;
-      }
-      progress {
-        grid-column: 1 / -1;
-        display: block;
-        appearance: none;
-        width: 100%;
-        height: 4px;
-        margin-block: var(--space-1);
-        border: 0;
-        background: var(--rule);
-        color: var(--accent);
-      }
-      progress::-webkit-progress-bar {
-        background: var(--rule);
-      }
-      progress::-webkit-progress-value {
-        background: var(--accent);
-      }
-      progress::-moz-progress-bar {
-        background: var(--accent);
-      }
-      .body {
-        display: grid;
-        gap: var(--space-2);
-        padding: var(--space-1) 0 var(--space-3) 1.1rem;
-        overflow-wrap: anywhere;
-      }
-      .quiet {
+      button.quiet {
         min-height: 2rem;
       }
     `,
   ]
   declare info: TaskInfo
-  declare handedOver: HandedOver | undefined
+  declare given: Given | undefined
   /** Milliseconds since 1970; what a running task's time is counted to. */
   declare now: number
   #open: boolean | undefined
+  /** When it was first seen at work, and how far it was then. */
+  #begun: { readonly at: number; readonly progress: number } | undefined
 
   override render() {
-    const { info, handedOver } = this
-    const { mark, word } = taskStateOf(info.state)
+    const { info, given } = this
     const running = info.endedAt === undefined
+    if (running && info.state === 'working') this.#begun ??= { at: this.now, progress: info.progress }
     // The line opens by itself when there is something to see, unless it was folded by hand.
-    const open = this.#open ?? (handedOver?.output !== undefined || info.error !== undefined)
-    const title = titleOf(info.capability)
-    const subject = handedOver?.subject ? `${title}, ${handedOver.subject}` : title
+    const hasSomething = given?.output !== undefined || (given?.partials.length ?? 0) > 0 || info.error !== undefined
+    const open = this.#open ?? hasSomething
+    const title = plainText(titleOf(info.capability))
+    const subject = given?.subject ? `${title}, ${given.subject}` : title
     return html`
-      <div class="line">
-        <button type="button" class="quiet title" aria-expanded=${open} @click=${() => this.#toggle(!open)}>
-          <span>${title}</span>
-        </button>
-        <div>
-          <span>${stateMark(mark)}${word}${running && info.progress > 0 ? ` ${Math.floor(info.progress * 100)} %` : ''}</span>
-          ${
-            running && handedOver !== undefined
-              ? html`<button type="button" class="quiet" aria-label="Cancel ${subject}" @click=${() => handedOver.task.cancel()}>
-                  Cancel
-                </button>`
-              : nothing
-          }
-        </div>
-        <p class="about small soft">
-          <span class="who">${handedOver?.subject ? `${handedOver.subject}, ` : ''}${who(info)}</span>
-          <span>${span(Math.max(0, (info.endedAt ?? this.now) - info.createdAt))}</span>
-        </p>
-        ${
-          running
-            ? html`<progress aria-label="Progress of ${subject}" max="1" .value=${info.progress}></progress>`
-            : nothing
-        }
-      </div>
-      ${open ? this.#renderBody() : nothing}
+      <work-line
+        .heading=${title}
+        .subject=${subject}
+        .shown=${taskStateOf(info.state)}
+        .progress=${running ? info.progress : undefined}
+        .who=${`${given?.subject ? `${given.subject}, ` : ''}${who(info)}`}
+        .time=${this.#time()}
+        .open=${open}
+        @fold=${({ detail }: CustomEvent<boolean>) => this.#fold(detail)}
+      >
+        ${this.#renderActions(subject)} ${open ? this.#renderBody() : nothing}
+      </work-line>
     `
   }
 
+  #renderActions(subject: string) {
+    const { info, given } = this
+    if (info.endedAt === undefined && given !== undefined) return action('Cancel', subject, () => given.task.cancel())
+    const failed = info.endedAt !== undefined && info.state !== 'completed'
+    return failed && given?.again !== undefined ? action('Retry', subject, given.again) : nothing
+  }
+
   #renderBody() {
-    const { info } = this
-    return html`<div class="body">
+    const { info, given } = this
+    return html`
       ${
         info.error === undefined
           ? nothing
-          : html`<p class="fault">${info.error.message} <code class="small">${info.error.code}</code></p>`
+          : html`<p class="fault">${plainText(info.error.message, 500)} <code class="small">${info.error.code}</code></p>`
+      }
+      ${
+        given !== undefined && given.output === undefined && given.partials.length > 0
+          ? html`<task-partials .partials=${given.partials}></task-partials>`
+          : nothing
       }
       ${info.state === 'completed' && info.direction === 'out' ? this.#renderOutput() : nothing}
-      ${info.note === '' || info.endedAt !== undefined ? nothing : html`<p>${info.note}</p>`}
+      ${info.note === '' || info.endedAt !== undefined ? nothing : html`<p>${plainText(info.note)}</p>`}
       <p class="small soft">
-        <code>${info.capability}</code>, ${info.priority} priority, handed over ${timeOfDay(info.createdAt)}${
-          info.endedAt === undefined ? `, due ${timeOfDay(info.deadlineAt)}` : nothing
-        }<br />
+        <code>${plainText(info.capability)}</code>, ${info.priority} priority, handed over ${timeOfDay(info.createdAt)}${
+          info.endedAt === undefined
+            ? `, due ${timeOfDay(info.deadlineAt)}, in ${span(Math.max(0, info.deadlineAt - this.now))}`
+            : nothing
+        }${info.tries > 1 ? `, given away ${info.tries} times` : nothing}<br />
         Task <code>${info.id}</code>
       </p>
-    </div>`
+    `
   }
 
   #renderOutput() {
-    const output = this.handedOver?.output
+    const output = this.given?.output
     if (output === undefined) return html`<p class="soft">This page does not hold the result of this task.</p>`
     return html`<task-output .capability=${this.info.capability} .output=${output.value}></task-output>`
   }
 
-  #toggle(open: boolean) {
+  #time(): string {
+    const { createdAt, endedAt, progress } = this.info
+    const passed = span(Math.max(0, (endedAt ?? this.now) - createdAt))
+    if (endedAt !== undefined || this.#begun === undefined) return passed
+    const { at, progress: before } = this.#begun
+    // What was done before this page saw it took no time that this page knows of.
+    const left = timeLeft((progress - before) / Math.max(0.001, 1 - before), this.now - at)
+    return left === undefined ? passed : `${passed}, ${about(left)} left`
+  }
+
+  #fold(open: boolean) {
     this.#open = open
     this.requestUpdate()
   }
+}
+
+function action(word: string, subject: string, act: () => void) {
+  return html`<button slot="actions" type="button" class="quiet" aria-label="${word} ${subject}" @click=${act}>
+    ${word}
+  </button>`
 }
 
 function who({ direction, peer, endedAt }: TaskInfo): string {

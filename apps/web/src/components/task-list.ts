@@ -1,11 +1,24 @@
 import type { Peer, TaskInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
+import { count } from '../format.ts'
 import { store } from '../peer-store.ts'
+import type { Picture } from '../picture.ts'
 import { controls } from '../styles/controls.ts'
+import './picture-line.ts'
 import './task-line.ts'
 
-const RUNNING = new Set<TaskInfo['state']>(['submitted', 'working'])
+/** One line of the list: a task, or a picture of many. */
+interface Entry {
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly endedAt: number | undefined
+  readonly what: { readonly task: TaskInfo } | { readonly picture: Picture }
+}
+
+/** Lines shown of those that ended, until all are asked for. */
+const SHOWN_ENDED = 12
 
 /** Work given away and work done for others, newest first. */
 export class TaskList extends LitElement {
@@ -15,18 +28,19 @@ export class TaskList extends LitElement {
     css`
       ul {
         list-style: none;
-        margin-block-start: var(--space-2);
       }
       li {
         border-block-start: 1px solid var(--rule);
       }
+      h3,
       .none {
-        margin-block-start: var(--space-2);
+        margin-block: var(--space-3) var(--space-1);
       }
     `,
   ]
   declare peer: Peer
   #shown: readonly string[] = []
+  #all = false
   #ticking: ReturnType<typeof setInterval> | undefined
 
   constructor() {
@@ -40,32 +54,67 @@ export class TaskList extends LitElement {
   }
 
   override render() {
-    const tasks = new Map(this.peer.tasks.map((task) => [task.id, task]))
-    const running = this.peer.tasks.some(({ state }) => RUNNING.has(state))
+    const tasks = this.peer.tasks.filter(({ id, direction }) => direction === 'in' || !store.pictures.has(id))
+    const out = [...tasks.filter(({ direction }) => direction === 'out').map(entryOf), ...store.pictures.all.map(drawn)]
+    const entries = [
+      ...out.toSorted((a, b) => b.at - a.at),
+      ...tasks.filter(({ direction }) => direction === 'in').map(entryOf),
+    ]
+    const running = entries.some(({ endedAt }) => endedAt === undefined)
     this.#tick(running)
     const now = running ? Date.now() : 0
+    const byId = new Map(entries.map((entry) => [entry.id, entry]))
     // A task that comes in would push the others from under the pointer: then it waits below them.
-    const kept = this.matches(':hover') ? this.#shown.filter((id) => tasks.has(id)) : []
-    this.#shown = [...kept, ...[...tasks.keys()].filter((id) => !kept.includes(id))]
+    const kept = this.matches(':hover') ? this.#shown.filter((id) => byId.has(id)) : []
+    this.#shown = [...kept, ...[...byId.keys()].filter((id) => !kept.includes(id))]
+    const inOrder = this.#shown.flatMap((id) => byId.get(id) ?? [])
     return html`
       <section class="panel" aria-labelledby="title">
         <h2 id="title">Tasks</h2>
         ${
-          tasks.size === 0
+          entries.length === 0
             ? html`<p class="none soft">None yet. Work you hand over, and work this tab does for others, stands here.</p>`
             : nothing
         }
-        <ul aria-label="Tasks" ?hidden=${tasks.size === 0}>
-          ${repeat(
-            this.#shown,
-            (id) => id,
-            (id) => html`<li>
-              <task-line .info=${tasks.get(id)} .handedOver=${store.handedOver(id)} .now=${now}></task-line>
-            </li>`,
-          )}
-        </ul>
+        ${this.#renderList(
+          'Handed over',
+          inOrder.filter((entry) => !isForOthers(entry)),
+          now,
+        )}
+        ${this.#renderList('For others', inOrder.filter(isForOthers), now)}
       </section>
     `
+  }
+
+  #renderList(title: string, entries: readonly Entry[], now: number) {
+    if (entries.length === 0) return nothing
+    const hidden = this.#all ? [] : entries.filter(({ endedAt }) => endedAt !== undefined).slice(SHOWN_ENDED)
+    return html`
+      <h3>${title}</h3>
+      <ul aria-label=${title}>
+        ${repeat(
+          entries.filter((entry) => !hidden.includes(entry)),
+          ({ id }) => id,
+          ({ id, what }) => html`<li>
+            ${
+              'task' in what
+                ? html`<task-line .info=${what.task} .given=${store.given.of(id)} .now=${now}></task-line>`
+                : html`<picture-line .picture=${what.picture} .now=${now}></picture-line>`
+            }
+          </li>`,
+        )}
+      </ul>
+      ${
+        hidden.length === 0
+          ? nothing
+          : html`<button type="button" class="quiet" @click=${this.#showAll}>Show ${count(hidden.length, 'older one')}</button>`
+      }
+    `
+  }
+
+  #showAll() {
+    this.#all = true
+    this.requestUpdate()
   }
 
   /** While something runs its time is shown as it passes. */
@@ -76,6 +125,20 @@ export class TaskList extends LitElement {
       this.#ticking = undefined
     }
   }
+}
+
+function entryOf(task: TaskInfo): Entry {
+  // Of tasks for others their callers chose the ids, which may be ours as well.
+  const id = task.direction === 'out' ? task.id : `${task.peer} ${task.id}`
+  return { id, at: task.createdAt, endedAt: task.endedAt, what: { task } }
+}
+
+function drawn(picture: Picture): Entry {
+  return { id: picture.id, at: picture.startedAt, endedAt: picture.endedAt, what: { picture } }
+}
+
+function isForOthers({ what }: Entry): boolean {
+  return 'task' in what && what.task.direction === 'in'
 }
 
 customElements.define('task-list', TaskList)

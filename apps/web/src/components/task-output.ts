@@ -1,13 +1,18 @@
-import { css, html, LitElement } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import { type FileDigest, fileSha256, isFileDigest } from '../capabilities/file-sha256.ts'
-import { fractalTile, isTilePicture, type TilePicture } from '../capabilities/fractal-tile.ts'
-import { size, span } from '../format.ts'
+import { fractalTile, isTilePicture } from '../capabilities/fractal-tile.ts'
+import { plainText, size, span } from '../format.ts'
+import { pictureIn } from '../picture-file.ts'
+import { jsonOf, MAX_ROWS, type Row, readable, rowsOf, textOf } from '../result-text.ts'
 import { controls } from '../styles/controls.ts'
+import './bytes-picture.ts'
 import './copy-button.ts'
+import './download-button.ts'
 import './tile-picture.ts'
 
-/** More of an unknown result is not read here; the console has all of it. */
-const MAX_TEXT = 4_000
+/** Bytes inside an object that are shown each by itself. */
+const MAX_PARTS = 8
+const MAX_TEXT = 20_000
 
 /** What a task brought back. It was made by another peer, so it is shown only as far as it fits its promise. */
 export class TaskOutput extends LitElement {
@@ -15,6 +20,11 @@ export class TaskOutput extends LitElement {
   static override styles = [
     controls,
     css`
+      :host {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-2);
+      }
       .digest {
         display: block;
         padding: var(--space-2);
@@ -29,13 +39,34 @@ export class TaskOutput extends LitElement {
         justify-content: space-between;
         gap: var(--space-2);
       }
-      pre {
+      pre,
+      .scroll {
         margin: 0;
         max-height: 16rem;
         overflow: auto;
+      }
+      pre {
         white-space: pre-wrap;
         overflow-wrap: anywhere;
         font: var(--text-small) var(--mono);
+      }
+      pre.words {
+        font: inherit;
+      }
+      table {
+        border-collapse: collapse;
+        font-size: var(--text-small);
+      }
+      th,
+      td {
+        padding: var(--space-1) var(--space-3) var(--space-1) 0;
+        border-block-end: 1px solid var(--rule);
+        text-align: start;
+        vertical-align: top;
+      }
+      th {
+        font-weight: 400;
+        color: var(--ink-soft);
       }
     `,
   ]
@@ -45,8 +76,11 @@ export class TaskOutput extends LitElement {
   override render() {
     const { capability, output } = this
     if (capability === fileSha256.name && isFileDigest(output)) return renderDigest(output)
-    if (capability === fractalTile.name && isTilePicture(output)) return renderPicture(output)
-    return html`<pre tabindex="0" aria-label="Result">${textOf(output)}</pre>`
+    if (capability === fractalTile.name && isTilePicture(output))
+      return html`<tile-picture .picture=${output}></tile-picture>`
+    if (output instanceof Uint8Array) return renderBytes('result', output)
+    if (typeof output === 'string') return renderText(output)
+    return renderValue(output)
   }
 }
 
@@ -60,21 +94,77 @@ function renderDigest({ digest, size: bytes, ms }: FileDigest) {
   `
 }
 
-function renderPicture(picture: TilePicture) {
-  return html`<tile-picture .picture=${picture}></tile-picture>`
+function renderText(text: string) {
+  return html`
+    <pre class="words" tabindex="0" role="region" aria-label="Result">${text.slice(0, MAX_TEXT)}${text.length > MAX_TEXT ? '…' : nothing}</pre>
+    <div class="row">
+      <copy-button label="Copy text" .text=${text}></copy-button>
+      <download-button label="Download text" .parts=${[text]} name="result.txt" type="text/plain"></download-button>
+    </div>
+  `
 }
 
-function textOf(output: unknown): string {
-  const text =
-    JSON.stringify(
-      output,
-      (_key, value) => {
-        if (value instanceof Uint8Array) return `${value.length} bytes`
-        return typeof value === 'bigint' ? String(value) : value
-      },
-      2,
-    ) ?? 'nothing'
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`
+function renderBytes(name: string, bytes: Uint8Array) {
+  const picture = pictureIn(bytes)
+  const text = picture === undefined ? readable(bytes) : undefined
+  const file = `${name}.${picture?.extension ?? (text === undefined ? 'bin' : 'txt')}`
+  const type = picture?.type ?? (text === undefined ? 'application/octet-stream' : 'text/plain')
+  return html`
+    ${picture === undefined ? nothing : html`<bytes-picture .bytes=${bytes} .type=${picture.type}></bytes-picture>`}
+    ${
+      text === undefined
+        ? nothing
+        : html`<pre class="words" tabindex="0" role="region" aria-label="Result as text">${text.slice(0, MAX_TEXT)}</pre>`
+    }
+    <div class="row">
+      <span class="small soft">${plainText(name)}, ${size(bytes.length)}</span>
+      <download-button label="Download ${plainText(file)}" .parts=${[bytes]} name=${file} type=${type}></download-button>
+    </div>
+  `
+}
+
+function renderValue(output: unknown) {
+  const entries = typeof output === 'object' && output !== null && !Array.isArray(output) ? Object.entries(output) : []
+  const parts = entries.filter((entry): entry is [string, Uint8Array] => entry[1] instanceof Uint8Array)
+  const rest =
+    parts.length === 0 ? output : Object.fromEntries(entries.filter(([, part]) => !(part instanceof Uint8Array)))
+  const isEmpty = parts.length > 0 && entries.length === parts.length
+  const rows = rowsOf(rest)
+  return html`
+    ${parts.slice(0, MAX_PARTS).map(([name, bytes]) => renderBytes(name, bytes))}
+    ${
+      isEmpty
+        ? nothing
+        : rows === undefined
+          ? html`<pre tabindex="0" role="region" aria-label="Result">${textOf(rest)}</pre>`
+          : renderTable(rows)
+    }
+    ${isEmpty ? nothing : renderDownload(output)}
+  `
+}
+
+function renderTable(rows: readonly Row[]) {
+  const columns = Object.keys(rows[0] ?? {})
+  const cell = (row: Row, column: string) => plainText(String(row[column] ?? '–'), 1_000)
+  // One object reads better down than across.
+  if (rows.length === 1)
+    return html`<div class="scroll" tabindex="0" role="region" aria-label="Result"><table>
+      ${columns.map((column) => html`<tr><th scope="row">${plainText(column)}</th><td>${cell(rows[0] ?? {}, column)}</td></tr>`)}
+    </table></div>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Result"><table>
+    <tr>${columns.map((column) => html`<th scope="col">${plainText(column)}</th>`)}</tr>
+    ${rows.slice(0, MAX_ROWS).map((row) => html`<tr>${columns.map((column) => html`<td>${cell(row, column)}</td>`)}</tr>`)}
+  </table></div>
+  ${rows.length > MAX_ROWS ? html`<p class="small soft">The first ${MAX_ROWS} of ${rows.length}.</p>` : nothing}`
+}
+
+function renderDownload(output: unknown) {
+  const json = () =>
+    jsonOf(output, (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))) ?? ''
+  return html`<div class="row">
+    <span></span>
+    <download-button label="Download as JSON" .make=${json} name="result.json" type="application/json"></download-button>
+  </div>`
 }
 
 customElements.define('task-output', TaskOutput)

@@ -32,12 +32,18 @@ export class TilePicture extends LitElement {
 
   protected override updated(changed: PropertyValues<this>) {
     if (!changed.has('picture')) return
-    const { width, height, pixels } = this.picture
-    const image = new ImageData(width, height)
-    const colours = new Uint32Array(image.data.buffer)
-    for (let at = 0; at < pixels.length; at++) colours[at] = PALETTE[pixels[at] ?? 0] ?? 0
-    this.renderRoot.querySelector('canvas')?.getContext('2d')?.putImageData(image, 0, 0)
+    const context = this.renderRoot.querySelector('canvas')?.getContext('2d')
+    if (context) paint(context, this.picture, 0, 0)
   }
+}
+
+/** Puts a picture on a canvas, its top left at that pixel. */
+export function paint(context: CanvasRenderingContext2D, picture: Picture, left: number, top: number): void {
+  const { width, height, pixels } = picture
+  const image = new ImageData(width, height)
+  const colours = new Uint32Array(image.data.buffer)
+  for (let at = 0; at < pixels.length; at++) colours[at] = PALETTE[pixels[at] ?? 0] ?? 0
+  context.putImageData(image, left, top)
 }
 
 customElements.define('tile-picture', TilePicture)

@@ -5,14 +5,18 @@ import { type MeshAddress, openAnotherTab } from '../mesh-address.ts'
 import { type Problem, store } from '../peer-store.ts'
 import type { Missing } from '../requirements.ts'
 import { controls } from '../styles/controls.ts'
+import './account-panel.ts'
+import './consent-panel.ts'
 import './error-notices.ts'
 import './hand-over.ts'
 import './invite-panel.ts'
 import './mesh-picture.ts'
 import './message-inspector.ts'
+import './open-questions.ts'
 import './page-header.ts'
 import './peer-list.ts'
 import './task-list.ts'
+import './transfer-panel.ts'
 
 /** The page: the mesh in the middle, work beside it, the inspector below. */
 export class TsunagiApp extends LitElement {
@@ -25,7 +29,7 @@ export class TsunagiApp extends LitElement {
         grid-template:
           'door work' auto
           'mesh work' auto
-          'inspector work' 1fr / minmax(0, 1fr) 26rem;
+          'more work' 1fr / minmax(0, 1fr) 26rem;
         align-items: start;
         gap: var(--space-4);
         max-width: 88rem;
@@ -41,14 +45,24 @@ export class TsunagiApp extends LitElement {
         grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
       }
-      message-inspector {
-        grid-area: inspector;
+      .more {
+        grid-area: more;
       }
       .work {
         grid-area: work;
+      }
+      .more,
+      .work {
         display: grid;
         grid-template-columns: minmax(0, 1fr);
         gap: var(--space-4);
+      }
+      /* At the end of the page it takes room of its own, so that it hides nothing that cannot be scrolled free. */
+      .foot {
+        position: sticky;
+        inset-block-end: 0;
+        z-index: 1;
+        pointer-events: none;
       }
       .title {
         display: flex;
@@ -83,7 +97,7 @@ export class TsunagiApp extends LitElement {
       }
       @media (max-width: 64rem) {
         main {
-          grid-template: 'door' 'mesh' 'work' 'inspector' / minmax(0, 1fr);
+          grid-template: 'door' 'mesh' 'work' 'more' / minmax(0, 1fr);
         }
       }
       @media (max-width: 40rem) {
@@ -106,7 +120,10 @@ export class TsunagiApp extends LitElement {
     return html`
       <page-header></page-header>
       <main>${this.#renderPlace()}</main>
-      <error-notices></error-notices>
+      <div class="foot">
+        <open-questions></open-questions>
+        <error-notices></error-notices>
+      </div>
       <p class="aloud" aria-live="polite">${store.announcement}</p>
     `
   }
@@ -158,8 +175,13 @@ export class TsunagiApp extends LitElement {
       <div class="work">
         <hand-over .peer=${peer} .address=${address}></hand-over>
         <task-list .peer=${peer}></task-list>
+        <transfer-panel .peer=${peer}></transfer-panel>
       </div>
-      <message-inspector .peer=${peer}></message-inspector>
+      <div class="more">
+        <consent-panel></consent-panel>
+        <account-panel></account-panel>
+        <message-inspector .peer=${peer}></message-inspector>
+      </div>
     `
   }
 }

@@ -1,0 +1,99 @@
+import {
+  type Audience,
+  type CapabilityPolicy,
+  type ConsentRequest,
+  fingerprintOf,
+  LIMITS,
+  type Peer,
+} from '@tsunagi/protocol'
+import { BUILT_IN, titleOf } from './capabilities/index.ts'
+import { size } from './format.ts'
+import type { PageHost, PagePart } from './page-part.ts'
+import type { Questions } from './questions.ts'
+
+/** Who may use a capability of this browser, and how much one peer may; what is left out is not limited. */
+export type Choice = Omit<CapabilityPolicy, 'ask'>
+
+export const AUDIENCES: readonly Audience[] = ['mesh', 'contacts', 'ask', 'nobody']
+export const BOUNDS = ['tasksAtOnce', 'seconds', 'bytes'] as const
+
+const KEY = 'tsunagi.consent'
+
+/** The choices of the person, the same in all tabs and kept over pages. */
+export class Consent implements PagePart {
+  readonly #host: PageHost
+  readonly #questions: Questions
+  #peer: Peer | undefined
+  #choices: ReadonlyMap<string, Choice> = new Map()
+
+  constructor(host: PageHost, questions: Questions) {
+    this.#host = host
+    this.#questions = questions
+  }
+
+  attach(peer: Peer): void {
+    this.#peer = peer
+    this.#load()
+    addEventListener('storage', this.#changedElsewhere)
+  }
+
+  detach(): void {
+    this.#peer = undefined
+    removeEventListener('storage', this.#changedElsewhere)
+  }
+
+  of(capability: string): Choice {
+    const initial = BUILT_IN.find(({ name }) => name === capability)?.initially ?? 'ask'
+    return this.#choices.get(capability) ?? { who: initial }
+  }
+
+  /** @throws Error where the browser keeps nothing: then it holds for as long as this page */
+  choose(capability: string, choice: Choice): void {
+    this.#choices = new Map([...this.#choices, [capability, choice]])
+    this.#apply()
+    localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(this.#choices)))
+  }
+
+  readonly #changedElsewhere = ({ key }: StorageEvent) => {
+    if (key === KEY || key === null) this.#load()
+  }
+
+  #load(): void {
+    try {
+      const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}')
+      this.#choices = new Map(Object.entries(kept ?? {}).flatMap(([name, choice]) => readChoice(name, choice)))
+    } catch {
+      // What cannot be read was not chosen here: then what each capability says of itself holds.
+      this.#choices = new Map()
+    }
+    this.#apply()
+  }
+
+  #apply(): void {
+    for (const { name } of BUILT_IN)
+      this.#peer?.policy(name, { ...this.of(name), ask: (request) => this.#ask(request) })
+    this.#host.changed()
+  }
+
+  #ask({ caller, capability, size: bytes, signal }: ConsentRequest): Promise<boolean> {
+    const wish = `asks this browser to: ${titleOf(capability)}`
+    const name = this.#peer?.peers.find(({ id }) => id === caller)?.name || fingerprintOf(caller)
+    this.#host.announce(`${name} ${wish}. Allow or deny it at the end of the page.`)
+    const detail = `${size(bytes)} of input`
+    return this.#questions.ask(
+      { from: caller, wish, detail, yes: 'Allow', no: 'Deny' },
+      LIMITS.consentTimeout,
+      signal as AbortSignal,
+    )
+  }
+}
+
+function readChoice(name: string, value: unknown): [string, Choice][] {
+  const { who, ...rest } = (value ?? {}) as Record<string, unknown>
+  if (!AUDIENCES.includes(who as Audience)) return []
+  const bounds = BOUNDS.flatMap((bound) => {
+    const most = rest[bound]
+    return typeof most === 'number' && most > 0 ? [[bound, most]] : []
+  })
+  return [[name, { who: who as Audience, ...Object.fromEntries(bounds) }]]
+}

@@ -1,0 +1,105 @@
+import type { IncomingTransfer, Peer, PeerId, Transfer, TransferInfo, TransferOffer } from '@tsunagi/protocol'
+import { fingerprintOf } from '@tsunagi/protocol'
+import type { Account } from './account.ts'
+import { TASK_FILE, type TaskFiles } from './capabilities/task-file.ts'
+import { plainText, size } from './format.ts'
+import type { PageHost, PagePart } from './page-part.ts'
+import type { Questions } from './questions.ts'
+
+/** A person has so long to answer an offer. */
+const ANSWER_TIME = 5 * 60_000
+
+/** Files to and from other peers, each with the person's consent. */
+export class Transfers implements PagePart {
+  readonly #host: PageHost
+  readonly #questions: Questions
+  readonly #files: TaskFiles
+  readonly #account: Account
+  readonly #stops: (() => void)[] = []
+  /** What arrived and was counted, of transfers of this page. */
+  readonly #counted = new Map<string, number>()
+  #peer: Peer | undefined
+
+  constructor(host: PageHost, questions: Questions, files: TaskFiles, account: Account) {
+    this.#host = host
+    this.#questions = questions
+    this.#files = files
+    this.#account = account
+  }
+
+  attach(peer: Peer): void {
+    this.#peer = peer
+    for (const { info } of peer.transfers) this.#counted.set(info.id, info.bytes)
+    this.#stops.push(
+      peer.on('transfer', (offer) => this.#consider(offer)),
+      peer.on('transferprogress', (info) => this.#count(info)),
+    )
+  }
+
+  detach(): void {
+    for (const stop of this.#stops.splice(0)) stop()
+    this.#counted.clear()
+    this.#peer = undefined
+  }
+
+  /** Newest first. Files that belong to a task are seen there. */
+  get all(): readonly (Transfer | IncomingTransfer)[] {
+    return this.#peer?.transfers.filter(({ info }) => info.type !== TASK_FILE) ?? []
+  }
+
+  send(to: PeerId, file: File): void {
+    const transfer = this.#peer?.transfer(to, file)
+    transfer?.done.then(
+      () => this.#host.announce(`“${file.name}” has arrived.`),
+      (error) => {
+        // What never began stands in no list.
+        if (transfer.id === '') this.#host.report(`Sending “${file.name}”`, error)
+      },
+    )
+    this.#host.changed()
+  }
+
+  /** Goes on with a transfer of a page before this one, which had the same file. */
+  resume(id: string, file: File): void {
+    const transfer = this.#peer?.resumeTransfer(id, file)
+    transfer?.done.catch((error) => {
+      if (transfer.id === '') this.#host.report(`Sending “${file.name}”`, error)
+    })
+    this.#host.changed()
+  }
+
+  async #consider(offer: TransferOffer): Promise<void> {
+    if (this.#files.take(offer)) return
+    // A file for a task that is not waiting for it is nothing to ask a person about.
+    if (offer.type === TASK_FILE) return
+    const withdrawn = new AbortController()
+    const stop = this.#peer?.on('transferprogress', ({ id, state }) => {
+      if (id === offer.id && state === 'failed') withdrawn.abort()
+    })
+    const name = plainText(offer.name, 80) || 'a file without a name'
+    const amount = offer.size === undefined ? 'of unknown size' : size(offer.size)
+    const who = this.#peer?.peers.find(({ id }) => id === offer.from)?.name || fingerprintOf(offer.from)
+    this.#host.announce(`${plainText(who)} would send ${name}, ${amount}. Accept or decline it at the end of the page.`)
+    const agreed = await this.#questions.ask(
+      { from: offer.from, wish: 'would send a file:', detail: `${name}, ${amount}`, yes: 'Accept', no: 'Decline' },
+      ANSWER_TIME,
+      withdrawn.signal,
+    )
+    stop?.()
+    if (!agreed || withdrawn.signal.aborted) return
+    const transfer = offer.accept()
+    transfer.done.then(
+      () => this.#host.announce(`${name} has arrived.`),
+      // Its line tells.
+      () => undefined,
+    )
+  }
+
+  #count({ id, direction, peer, bytes }: TransferInfo): void {
+    const more = bytes - (this.#counted.get(id) ?? 0)
+    this.#counted.set(id, bytes)
+    if (this.#counted.size > 1_000) this.#counted.delete(this.#counted.keys().next().value ?? '')
+    if (more > 0) this.#account.moved(peer, direction === 'out' ? more : 0, direction === 'in' ? more : 0)
+    this.#host.changed()
+  }
+}
