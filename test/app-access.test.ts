@@ -145,7 +145,7 @@ test('what happens is said aloud', async () => {
   await aloud(`${fingerprint} is here.`)
   await metOthers(page, 1)
   await handOver(page)
-  await aloud('“Draw a fractal tile” is completed.')
+  await aloud('“Draw a fractal” is completed.')
   await other.close()
   await aloud(`${fingerprint} has left.`)
 })

@@ -80,5 +80,5 @@ export async function handOver(page: Page): Promise<void> {
 /** Chooses the digest of a file, and that file. */
 export async function pickFile(page: Page, name: string, buffer: Buffer): Promise<void> {
   await page.getByRole('combobox', { name: 'Work' }).selectOption({ label: 'SHA-256 of a file' })
-  await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/octet-stream', buffer })
+  await page.locator('hand-over input[type=file]').setInputFiles({ name, mimeType: 'application/octet-stream', buffer })
 }

@@ -10,6 +10,8 @@ import type { SignalingLimits } from './limits.ts'
 const SECURITY_HEADERS = {
   'Content-Security-Policy': [
     "default-src 'self'",
+    // WebAssembly compiles, as workers that run modules of others need; scripts from texts do not.
+    "script-src 'self' 'wasm-unsafe-eval'",
     // Not every browser counts a WebSocket to the same host as 'self'.
     "connect-src 'self' ws: wss:",
     "worker-src 'self' blob:",

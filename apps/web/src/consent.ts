@@ -7,7 +7,7 @@ import {
   type Peer,
 } from '@tsunagi/protocol'
 import { BUILT_IN, titleOf } from './capabilities/index.ts'
-import { size } from './format.ts'
+import { plainText, size } from './format.ts'
 import type { PageHost, PagePart } from './page-part.ts'
 import type { Questions } from './questions.ts'
 
@@ -75,11 +75,12 @@ export class Consent implements PagePart {
     this.#host.changed()
   }
 
-  #ask({ caller, capability, size: bytes, signal }: ConsentRequest): Promise<boolean> {
+  #ask({ caller, capability, input, size: bytes, signal }: ConsentRequest): Promise<boolean> {
     const wish = `asks this browser to: ${titleOf(capability)}`
     const name = this.#peer?.peers.find(({ id }) => id === caller)?.name || fingerprintOf(caller)
     this.#host.announce(`${name} ${wish}. Allow or deny it at the end of the page.`)
-    const detail = `${size(bytes)} of input`
+    const words = Object.values(Object(input)).find((part): part is string => typeof part === 'string' && part !== '')
+    const detail = `${size(bytes)} of input${words === undefined ? '' : `: “${plainText(words, 120)}”`}`
     return this.#questions.ask(
       { from: caller, wish, detail, yes: 'Allow', no: 'Deny' },
       LIMITS.consentTimeout,

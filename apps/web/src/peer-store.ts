@@ -13,7 +13,7 @@ import { createPeer } from '@tsunagi/protocol/browser'
 import type { ReactiveControllerHost } from 'lit'
 import { Account } from './account.ts'
 import { fractalTile } from './capabilities/fractal-tile.ts'
-import { provideBuiltIn } from './capabilities/index.ts'
+import { BUILT_IN, type BuiltIn, provide } from './capabilities/index.ts'
 import type { Tile } from './capabilities/mandelbrot.ts'
 import { TaskFiles } from './capabilities/task-file.ts'
 import type { Work } from './components/work-input.ts'
@@ -86,6 +86,7 @@ export class PeerStore {
   readonly pictures = new Pictures(this.#part, this.account)
   readonly transfers = new Transfers(this.#part, this.questions, this.#files, this.account)
   readonly #parts: readonly PagePart[] = [this.account, this.consent, this.given, this.pictures, this.transfers]
+  readonly #lacking = new Map<string, string | undefined>()
   readonly #hosts = new Set<ReactiveControllerHost>()
   readonly #traceListeners = new Set<(entry: TraceEntry) => void>()
 
@@ -167,7 +168,7 @@ export class PeerStore {
       this.#listen(peer)
       // The person's choices stand before there is anything to use.
       for (const part of this.#parts) part.attach(peer)
-      provideBuiltIn(peer, this.#files, (handler) => this.#counted(handler))
+      this.#provideAll(peer)
       this.#moveTo({ kind: 'joined', address, peer })
     } catch (error) {
       if (join !== this.#joins) return
@@ -190,6 +191,11 @@ export class PeerStore {
   handOver(capability: string, work: Work, options: DelegateOptions): void {
     if (capability !== fractalTile.name || options.to !== undefined) this.given.give(capability, work, options)
     else this.pictures.draw(work.input as Tile, work.subject, options)
+  }
+
+  /** Why this browser does not offer a capability of the app, in a sentence; undefined where it does. */
+  lackingFor(capability: string): string | undefined {
+    return this.#lacking.get(capability)
   }
 
   /** How people tell a peer from others: its name, if it has one, and its fingerprint. */
@@ -242,6 +248,20 @@ export class PeerStore {
       if (TRIED_AGAIN.has(error.code)) return
       this.report(error.peer === undefined ? 'This peer' : `Peer ${this.labelOf(error.peer)}`, error)
     })
+  }
+
+  #provideAll(peer: Peer): void {
+    const offer = (builtIn: BuiltIn) => provide(peer, builtIn, this.#files, (handler) => this.#counted(handler))
+    for (const builtIn of BUILT_IN) {
+      builtIn.lacking().then(
+        (lack) => {
+          this.#lacking.set(builtIn.name, lack)
+          if (lack === undefined && this.peer === peer) offer(builtIn)
+          this.#changed()
+        },
+        (error) => this.report(builtIn.title, error),
+      )
+    }
   }
 
   /** What goes in and out of `handler`, in the account of its caller. */

@@ -38,6 +38,7 @@ export class AccountPanel extends LitElement {
       tbody th {
         font-size: var(--text);
         color: var(--ink);
+        min-width: 6rem;
         white-space: normal;
         overflow-wrap: anywhere;
       }
@@ -107,11 +108,15 @@ function labelOf({ peer, name }: Balance): string {
 
 function cells(sums: Omit<Balance, 'peer' | 'name' | 'lastAt'>) {
   return html`
-    <td>${count(sums.tasksDone, 'task')}, ${span(sums.millisecondsDone)}</td>
-    <td>${count(sums.tasksGot, 'task')}, ${span(sums.millisecondsGot)}</td>
+    <td>${work(sums.tasksDone, sums.millisecondsDone)}</td>
+    <td>${work(sums.tasksGot, sums.millisecondsGot)}</td>
     <td>${size(sums.bytesSent)}</td>
     <td>${size(sums.bytesReceived)}</td>
   `
+}
+
+function work(tasks: number, milliseconds: number): string {
+  return tasks === 0 ? '–' : `${count(tasks, 'task')}, ${span(milliseconds)}`
 }
 
 customElements.define('account-panel', AccountPanel)

@@ -78,9 +78,9 @@ export class ConsentPanel extends LitElement {
     `
   }
 
-  #renderCapability({ name, title, missing }: BuiltIn) {
+  #renderCapability({ name, title }: BuiltIn) {
     const choice = store.consent.of(name)
-    const lacks = missing()
+    const lacks = store.lackingFor(name)
     return html`<fieldset>
       <legend>${title}</legend>
       <label class="who">

@@ -1,4 +1,4 @@
-import { html, LitElement } from 'lit'
+import { css, html, LitElement } from 'lit'
 import { controls } from '../styles/controls.ts'
 
 /** The browser reads a download within this time of the click. */
@@ -13,7 +13,14 @@ export class DownloadButton extends LitElement {
     parts: { attribute: false },
     make: { attribute: false },
   }
-  static override styles = controls
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: inline-block;
+      }
+    `,
+  ]
   declare label: string
   declare name: string
   declare type: string
