@@ -2,8 +2,8 @@ import type { PeerId } from '../../packages/protocol/src/api.ts'
 import { Mesh, type MeshPeer, type Outcome, watch } from '../../packages/protocol/src/mesh.fixture.ts'
 import { SESSION_FRAME, SESSION_TYPES, TASK_REJECT_REASONS } from '../../packages/protocol/src/messages.ts'
 import type { CryptoProvider, SigningKey } from '../../packages/protocol/src/ports.ts'
-import { RECORD_FLAGS } from '../../packages/protocol/src/session/frame.ts'
-import { type Bytes, utf8 } from '../../packages/protocol/src/wire/bytes.ts'
+import { HEADER_LENGTH, RECORD_FLAGS, RECORD_HEAD, signedBytes } from '../../packages/protocol/src/session/frame.ts'
+import { type Bytes, concat, utf8 } from '../../packages/protocol/src/wire/bytes.ts'
 import { encodeCbor } from '../../packages/protocol/src/wire/cbor.ts'
 import { uuidBytes } from '../../packages/protocol/src/wire/uuid.ts'
 import { signalingMessage } from './encodings.ts'
@@ -24,11 +24,12 @@ const LIES_IN_A_ROUND = 20
 /** Share of lies for which a peer is left at once: after it nobody hears the others. */
 const FATAL = 0.01
 
+/** What is signed of a session frame begins with this and two keys; then comes the header. */
 const SIGNED_FRAME = utf8('tsunagi/1.1/session-frame\0')
-/** Where header, body and its records begin in what is signed: behind the domain and two keys. */
-const HEADER_AT = SIGNED_FRAME.length + 64
-const BODY_AT = HEADER_AT + 29
-const RECORDS_AT = BODY_AT + 21
+const CONTEXT_LENGTH = SIGNED_FRAME.length + 64
+/** Where the records begin in what is sealed, and where they end before its end. */
+const RECORDS_AT = 21
+const SIGNATURE_LENGTH = 64
 
 /** What is to become of the next message that the rogue sends. */
 interface Disguise {
@@ -37,38 +38,62 @@ interface Disguise {
 }
 
 /**
- * A peer that owns its keys, so that all it says is proven to be its own: before it signs, it puts other types and flags to
- * its messages, or changes any byte.
+ * A peer that owns its keys, so that all it says is proven to be its own: before it seals, it puts other types and flags to its
+ * messages, or changes any byte, and signs that.
  */
 class Rogue {
   readonly key: SigningKey
+  readonly crypto: CryptoProvider
   readonly disguises: Disguise[] = []
   frames = 0
+  /** Sender and recipient of frames that were signed and not yet sealed, by their headers. */
+  readonly #contexts = new Map<string, Bytes>()
 
-  constructor(random: Random, real: SigningKey) {
+  constructor(random: Random, crypto: CryptoProvider, real: SigningKey) {
     this.key = {
       publicKey: real.publicKey,
       sign: (data) => {
-        // What is signed and what is sealed then are one buffer.
-        if (SIGNED_FRAME.every((byte, i) => data[i] === byte)) this.#disguise(random, data)
+        if (SIGNED_FRAME.every((byte, i) => data[i] === byte)) {
+          const header = data.subarray(CONTEXT_LENGTH, CONTEXT_LENGTH + HEADER_LENGTH)
+          this.#contexts.set(header.toString(), data.slice(0, CONTEXT_LENGTH))
+        }
         return real.sign(data)
+      },
+    }
+    this.crypto = {
+      ...crypto,
+      trafficKey: async (bytes) => {
+        const key = await crypto.trafficKey(bytes)
+        return {
+          open: (...sealed) => key.open(...sealed),
+          seal: async (nonce, header, plaintext) => {
+            const context = this.#contexts.get(header.toString())
+            this.#contexts.delete(header.toString())
+            const body = plaintext.slice(0, -SIGNATURE_LENGTH)
+            if (context === undefined || !this.#disguise(random, body)) return key.seal(nonce, header, plaintext)
+            const signed = await signedBytes(crypto, context, new Uint8Array(header), body)
+            return key.seal(nonce, header, concat(body, await real.sign(signed)))
+          },
+        }
       },
     }
   }
 
-  #disguise(random: Random, signed: Uint8Array): void {
-    const view = new DataView(signed.buffer, signed.byteOffset, signed.length)
+  /** @returns whether anything was changed */
+  #disguise(random: Random, body: Bytes): boolean {
+    const view = new DataView(body.buffer)
     let changed = false
-    for (let at = RECORDS_AT; at + 6 <= signed.length; at += 6 + view.getUint32(at + 2)) {
-      if (signed[at] !== SESSION_TYPES.message) continue
+    for (let at = RECORDS_AT; at < body.length; at += RECORD_HEAD + view.getUint32(at + 2)) {
+      if (body[at] !== SESSION_TYPES.message) continue
       const disguise = this.disguises.shift()
       if (disguise === undefined) continue
-      signed[at] = disguise.type
-      signed[at + 1] = disguise.flags
+      body[at] = disguise.type
+      body[at + 1] = disguise.flags
       changed = true
     }
-    if (changed && random.chance(FATAL)) signed[BODY_AT + random.below(signed.length - BODY_AT)] = random.below(256)
+    if (changed && random.chance(FATAL)) body[random.below(body.length)] = random.below(256)
     if (changed) this.frames++
+    return changed
   }
 }
 
@@ -250,8 +275,8 @@ export class Peers implements Target {
     this.#rogue = undefined
     await this.#mesh.pass(2_000)
     await leaving
-    const rogue = new Rogue(this.#random, await this.#mesh.crypto.generateSigningKey())
-    this.#rogue = { rogue, peer: await this.#mesh.join('rogue', { key: rogue.key }) }
+    const rogue = new Rogue(this.#random, this.#mesh.crypto, await this.#mesh.crypto.generateSigningKey())
+    this.#rogue = { rogue, peer: await this.#mesh.join('rogue', { key: rogue.key, crypto: rogue.crypto }) }
   }
 
   async #lieOften(): Promise<void> {
@@ -326,6 +351,8 @@ export class Peers implements Target {
       error: 'code message',
       session_close: 'code message',
       session_suspend: 'reason',
+      wake_up: 'nonce reason priority expires',
+      wake_up_ack: 'wake_nonce state',
     }
     // The last word ends the session, so it is not said as often as others.
     if (/^session_/.test(name) && random.chance(0.95)) return this.#lieFor(victim)

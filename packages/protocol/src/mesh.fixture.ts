@@ -14,6 +14,8 @@ import type { Bytes } from './wire/bytes.ts'
 import { Work } from './work.fixture.ts'
 
 export interface MeshPeerOptions {
+  /** In place of the mesh's own: whoever lies does it there. */
+  readonly crypto?: CryptoProvider
   readonly key?: SigningKey
   readonly introductionKey?: IntroductionKey
   readonly keys?: MeshKeys
@@ -56,7 +58,7 @@ export class Mesh {
       key,
       new PeerService({
         clock: this.clock,
-        crypto: this.crypto,
+        crypto: options.crypto ?? this.crypto,
         key,
         introductionKeys: async () => ({ current, notAfter: this.clock.now() + PROTOCOL.introductionKeyLife }),
         meshName: 'kitchen',
