@@ -100,7 +100,8 @@ export class RedisLink {
 
   /** What Redis does not take is written anew when it is back: its connection is lost, or it will be at the next beat. */
   attempt(command: Promise<unknown>): void {
-    command.catch((error: unknown) => this.#log.debug({ err: error }, 'Redis did not take a message'))
+    // Not the error itself: it holds the command, and with it what is relayed.
+    command.catch(({ message }: Error) => this.#log.debug({ reason: message }, 'Redis did not take a message'))
   }
 
   /** Those that live, without this one; the names of those that died are removed. */

@@ -117,7 +117,7 @@ export class Waking {
   /** Answers how far the wake-up came. Whatever the store does, it is handed to a socket that the target has. */
   async wakeUp(sender: Member, account: KeyAccount, mesh: Mesh, wakeUp: WakeUp): Promise<WakeStep> {
     const step = await this.#wakeUp(sender, account, mesh, wakeUp)
-    if (!['socket', 'push', 'mailbox'].includes(step)) this.#host.metrics.refused(`wake_up: ${step}`)
+    if (!['socket', 'push', 'mailbox'].includes(step)) this.#host.metrics.refused(`wake_up_${step}`)
     return step
   }
 
@@ -139,8 +139,8 @@ export class Waking {
     const { priority, expires } = wakeUp
     // Copies: the originals are views into what the socket read.
     const place = { meshId: mesh.id, publicKey: new Uint8Array(wakeUp.public_key) }
-    const pair = this.#pairs.get(mapKey(sender.publicKey) + mapKey(place.publicKey))
-    if (!account.wakes.take(1) || !pair.take(1)) return 'rate_limited'
+    const pair = mapKey(sender.publicKey) + mapKey(place.publicKey)
+    if (!account.wakes.take(1) || !this.#pairs.get(pair).take(1)) return 'rate_limited'
     const now = clock.now()
     if (expires <= now || expires > now + PROTOCOL.maxWakeLife) return 'expired'
 
@@ -214,7 +214,9 @@ export class Waking {
         this.#isWell = true
         return result
       } catch (error) {
-        if (this.#isWell) this.#host.log.error({ err: error }, 'the store failed')
+        // Only its words: the error of a command holds what was to be stored.
+        const reason = error instanceof Error ? error.message : 'unknown'
+        if (this.#isWell) this.#host.log.error({ reason }, 'the store failed')
         this.#isWell = false
         this.#retry()
         return otherwise
