@@ -44,7 +44,8 @@ module.exports = {
       from: { path: '^(apps|test)/', pathNot: '^test/fuzz/' },
       to: {
         path: '^packages/[^/]+/src/',
-        pathNot: '^packages/protocol/src/((browser|crypto|signaling|conformance)/)?index[.]ts$',
+        pathNot:
+          '^packages/protocol/src/(((browser|crypto|signaling|conformance)/)?index|browser/service-worker)[.]ts$',
       },
     },
     { name: 'library-knows-no-app', severity: 'error', from: { path: '^packages/' }, to: { path: '^(apps|test)/' } },

@@ -535,6 +535,12 @@ export interface Peer {
   policy(capability: string, policy: CapabilityPolicy): void
   readonly contacts: Contacts
   /**
+   * Asks the server who announced a capability, in a mesh too large to be told of everybody, and opens links to some of them;
+   * `peer` events tell what they offer. A task without `to` for which nobody is known does so by itself.
+   * Rejects with INVALID_ARGUMENT, SIGNALING_UNREACHABLE, QUEUE_FULL, PEER_CLOSED.
+   */
+  discover(capability: string): Promise<readonly PeerId[]>
+  /**
    * Fulfils when the other side has acknowledged. `data` is a Uint8Array or any value CBOR carries.
    * Rejects with UNKNOWN_PEER, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, QUEUE_FULL, LINK_LOST, PEER_CLOSED, SESSION_NOT_FOUND and
    * SESSION_EXPIRED where the session ended, STORAGE_FAILED where a durable message could not be stored.
@@ -578,4 +584,9 @@ export interface PeerOptions {
   readonly secret?: string
   /** How this peer is called in others' lists, at most 64 characters. */
   readonly name?: string
+  /**
+   * Milliseconds, 1,000 to 86,400,000, after which a link that nobody used is closed; it opens again when something is to be
+   * said. Default LIMITS.linkIdle.
+   */
+  readonly linkIdle?: number
 }

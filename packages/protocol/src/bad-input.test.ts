@@ -204,6 +204,8 @@ describe('createPeer()', () => {
     ['an empty secret', () => ({ ...good, secret: '' })],
     ['a secret that is an object', () => ({ ...good, secret: {} })],
     ['a secret too long', () => ({ ...good, secret: 'x'.repeat(PROTOCOL.maxSecret + 1) })],
+    ['links that are closed at once', () => ({ ...good, linkIdle: 999 })],
+    ['an idle time that is a text', () => ({ ...good, linkIdle: '60000' })],
     ['an http address', () => ({ ...good, signaling: 'https://mesh.example' })],
     ['an address without a host', () => ({ ...good, signaling: 'wss:///x' })],
     ['an address that is none', () => ({ ...good, signaling: 'wss://[' })],
@@ -215,8 +217,9 @@ describe('createPeer()', () => {
   })
 
   test('takes the least and the most', () => {
-    expect(checkPeerOptions(good)).toEqual({ ...good, name: '' })
-    const most = { ...good, name: 'n'.repeat(PROTOCOL.maxName), secret: '😀'.repeat(PROTOCOL.maxSecret / 2) }
+    expect(checkPeerOptions(good)).toEqual({ ...good, name: '', linkIdle: LIMITS.linkIdle })
+    const texts = { name: 'n'.repeat(PROTOCOL.maxName), secret: '😀'.repeat(PROTOCOL.maxSecret / 2) }
+    const most = { ...good, ...texts, linkIdle: LIMITS.sessionAge }
     expect(checkPeerOptions(most)).toEqual(most)
   })
 })

@@ -33,6 +33,7 @@ import type { Channel } from './handshake/channel.ts'
 import { HandshakeManager } from './handshake/handshake-manager.ts'
 import type { OpenFrameTrace } from './handshake/host.ts'
 import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
+import { LIMITS } from './limits.ts'
 import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
 import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
 import { type CapabilityDescription, SESSION_TYPES, type SessionPayload, type SessionType } from './messages.ts'
@@ -75,6 +76,8 @@ export interface PeerServiceOptions {
   readonly meshName: string
   readonly mesh: MeshKeys
   readonly name: string
+  /** Milliseconds after which a link that nobody used is closed; default LIMITS.linkIdle. */
+  readonly linkIdle?: number | undefined
   /** ws: or wss: address of the signaling server. */
   readonly signaling: string
   readonly openSocket: OpenSocket
@@ -278,6 +281,7 @@ export class PeerService implements Peer {
       crypto,
       key: key.publicKey,
       direct: direct.kind,
+      linkIdle: options.linkIdle ?? LIMITS.linkIdle,
       isOnline: () => this.#signaling.status === 'online',
       connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected),
       isUnderWay: (peer, kind) => this.#handshakes.isUnderWay(peer, kind),

@@ -7,10 +7,13 @@ import { PeerService } from '../peer.ts'
 import { checkPeerOptions } from '../peers/options.ts'
 import { deriveMesh } from '../signaling/messages.ts'
 import { createTransferHost } from './bulk.ts'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, openDatabase, storageFailure } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
+import { type BrowserReachability, createReachability } from './push.ts'
+import { WAKE_MESSAGE } from './service-worker.ts'
 import { createSessionStore } from './session-store.ts'
+import { readWakePolicy, writeWakePolicy } from './settings.ts'
 import { createTaskStore } from './task-store.ts'
 import { openWebSocket } from './web-socket.ts'
 import { createWebRtcTransport } from './webrtc-link.ts'
@@ -27,21 +30,18 @@ const RENEW_BEFORE = 3_600_000
  * where the stored identity is damaged
  */
 export async function createPeer(options: PeerOptions): Promise<Peer> {
-  const { signaling, mesh, secret, name } = checkPeerOptions(options)
+  const checked = checkPeerOptions(options)
   requireBrowser()
   const slot = await takeIdentitySlot()
   try {
-    return await startPeer(slot, { signaling, mesh, name, ...(secret !== undefined && { secret }) })
+    return await startPeer(slot, checked)
   } catch (cause) {
     slot.release()
     throw toTsunagiError(cause, 'NOT_SUPPORTED', 'This browser could not make a peer; use a current one.')
   }
 }
 
-async function startPeer(
-  slot: IdentitySlot,
-  options: Required<Pick<PeerOptions, 'name'>> & PeerOptions,
-): Promise<Peer> {
+async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPeerOptions>): Promise<Peer> {
   const problems: TsunagiError[] = []
   let report = (error: TsunagiError): void => {
     problems.push(error)
@@ -59,9 +59,16 @@ async function startPeer(
   const taskStore = keeps && createTaskStore(keeps, slot.number, (error) => report(error))
 
   const transfers = await createTransferHost(keeps, slot.number, (error) => report(error))
+  const storing = <T>(access: Promise<T> | undefined): Promise<T | undefined> | undefined =>
+    access?.catch((cause: unknown) => {
+      report(storageFailure(cause))
+      return undefined
+    })
+  const wakePolicy = await storing(keeps && readWakePolicy(keeps, slot.number))
 
   const clock = createWorkerClock()
   const awake = new AbortController()
+  let reachability: BrowserReachability | undefined
   const peer = new PeerService({
     clock,
     crypto,
@@ -70,12 +77,27 @@ async function startPeer(
     meshName: options.mesh,
     mesh: meshKeys,
     name: options.name,
+    linkIdle: options.linkIdle,
     signaling: options.signaling,
     openSocket: openWebSocket,
     transport: createWebRtcTransport(),
     store,
     taskStore,
     transfers,
+    wakePolicy,
+    onWakePolicy: (policy) => void storing(keeps && writeWakePolicy(keeps, slot.number, policy)),
+    ...(keeps && {
+      reachability: (push, onState) => {
+        reachability = createReachability({
+          database: keeps,
+          slot: slot.number,
+          push,
+          onState,
+          onProblem: (error) => report(error),
+        })
+        return reachability
+      },
+    }),
     onClosed() {
       awake.abort()
       transfers.close()
@@ -92,6 +114,20 @@ async function startPeer(
   for (const event of ['resume', 'visibilitychange']) {
     document.addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
   }
+  // While there is time: a page that is being frozen or hidden for good can encrypt nothing any more. Its links stay, since an
+  // open one keeps the browser from freezing the page.
+  const tellHidden = () => peer.hidden(document.visibilityState === 'hidden')
+  document.addEventListener('visibilitychange', tellHidden, { signal: awake.signal })
+  tellHidden()
+  // Absent outside secure contexts, and in some private windows.
+  const workers: ServiceWorkerContainer | undefined = navigator.serviceWorker
+  workers?.addEventListener('message', ({ data }) => data === WAKE_MESSAGE && peer.reconnectNow(), {
+    signal: awake.signal,
+  })
+  workers?.startMessages()
+  peer.on('status', (status) => {
+    if (status === 'online') void reachability?.welcomed()
+  })
   await peer.start()
   return peer
 }

@@ -30,6 +30,8 @@ interface Schema extends DBSchema {
   contacts: { key: IDBValidKey[]; value: unknown }
   /** Transfers that a reload interrupts, and received files: by slot, direction, peer and id. */
   transfers: { key: IDBValidKey[]; value: unknown }
+  /** What the user decided for a peer: by slot and name. */
+  settings: { key: IDBValidKey[]; value: unknown }
 }
 export type Database = IDBPDatabase<Schema>
 export type SessionObjectStore = IDBPObjectStore<Schema, SessionStoreName[], SessionStoreName, 'readwrite'>
@@ -68,6 +70,9 @@ const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
   },
   (database) => {
     database.createObjectStore('transfers', { keyPath: ['slot', 'direction', 'peer', 'id'] })
+  },
+  (database) => {
+    database.createObjectStore('settings', { keyPath: ['slot', 'name'] })
   },
 ]
 

@@ -4,8 +4,15 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 const SLOTS = 64
 /** How long a tab waits for the slot it had before: the lock of a reloaded page may outlive the start of the new one. */
 const RETURN_WAIT = 500
+/** Of the address that a service worker opens: see service-worker.ts. */
+export const SLOT_PARAMETER = 'tsunagi-slot'
 /** Where a tab keeps the number of its slot; a duplicated tab starts with a copy. */
 const STORAGE_KEY = 'tsunagi.slot'
+
+/** Name of the Web Lock that the tab in that slot holds. */
+export function slotLock(slot: number): string {
+  return `tsunagi.slot.${slot}`
+}
 
 /** One of the identities of this browser, held by one tab at a time (SPEC §2). */
 export interface IdentitySlot {
@@ -16,7 +23,7 @@ export interface IdentitySlot {
 }
 
 /**
- * Takes the slot this tab had before, else the first free one, so that no two tabs ever speak as one peer.
+ * Takes the slot this tab had before, or was opened for, else the first free one, so that no two tabs ever speak as one peer.
  * @throws TsunagiError SLOT_UNAVAILABLE where all are taken, NOT_SUPPORTED where there are no Web Locks
  */
 export async function takeIdentitySlot(): Promise<IdentitySlot> {
@@ -28,9 +35,12 @@ export async function takeIdentitySlot(): Promise<IdentitySlot> {
       'This page has no Web Locks, which keep two tabs from speaking as one peer: open it over https in a current browser.',
     )
   }
-  const before = slotBefore()
+  const before = slotBefore() ?? slotIn(new URLSearchParams(location.search).get(SLOT_PARAMETER))
   const release = before === undefined ? undefined : await hold(locks, before, RETURN_WAIT)
-  if (before !== undefined && release) return { number: before, release }
+  if (before !== undefined && release) {
+    rememberSlot(before)
+    return { number: before, release }
+  }
   for (let number = 0; number < SLOTS; number++) {
     const release = await hold(locks, number, 0)
     if (!release) continue
@@ -48,7 +58,7 @@ function hold(locks: LockManager, slot: number, wait: number): Promise<(() => vo
   const signal = wait > 0 ? AbortSignal.timeout(wait) : undefined
   return new Promise((resolve, reject) => {
     const held = (lock: Lock | null) => (lock ? new Promise<void>((release) => resolve(release)) : resolve(undefined))
-    locks.request(`tsunagi.slot.${slot}`, signal ? { signal } : { ifAvailable: true }, held).catch((cause) => {
+    locks.request(slotLock(slot), signal ? { signal } : { ifAvailable: true }, held).catch((cause) => {
       if (signal?.aborted) resolve(undefined)
       else {
         const sentence =
@@ -67,7 +77,11 @@ function slotBefore(): number | undefined {
     // A browser that keeps no site data: the first free slot will do.
     return undefined
   }
-  const slot = Number(stored ?? undefined)
+  return slotIn(stored)
+}
+
+function slotIn(text: string | null): number | undefined {
+  const slot = Number(text ?? undefined)
   return Number.isInteger(slot) && slot >= 0 && slot < SLOTS ? slot : undefined
 }
 

@@ -49,6 +49,9 @@ const pinnedPeer = v.object({
   name: v.pipe(v.string(), v.maxLength(PROTOCOL.maxName)),
   metAt: count,
   seenAt: count,
+  introductionKey: v.exactOptional(v.custom<Bytes>((value) => value instanceof Uint8Array && value.length === 32)),
+  introductionNotAfter: v.exactOptional(count),
+  wokeAt: v.exactOptional(count),
 })
 
 /**

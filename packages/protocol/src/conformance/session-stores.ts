@@ -41,7 +41,15 @@ function message(peer: PeerId, number: number, changed: Partial<StoredMessage> =
   return { peer, number, id: idOf(number), at: NOW + number, type: 1, raw: false, payload, ...changed }
 }
 
-const pinned = (peer: PeerId, name: string): PinnedPeer => ({ peer, name, metAt: NOW, seenAt: NOW + 5 })
+const pinned = (peer: PeerId, name: string): PinnedPeer => ({
+  peer,
+  name,
+  metAt: NOW,
+  seenAt: NOW + 5,
+  introductionKey: new Uint8Array(32).fill(3),
+  introductionNotAfter: NOW + 7,
+  wokeAt: NOW + 6,
+})
 
 /** The structured clone of a function fails, which no write survives. */
 const unstorable = (peer: PeerId, number: number) =>

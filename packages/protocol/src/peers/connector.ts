@@ -24,6 +24,8 @@ export interface ConnectorOptions {
   readonly key: Bytes
   /** Kind of the links that are tried for first. */
   readonly direct: LinkKind
+  /** Milliseconds after which a link that nobody used is closed. */
+  readonly linkIdle: number
   /** Whether the signaling server can be reached, without which there is no handshake. */
   readonly isOnline: () => boolean
   /** Peers with a link at present. */
@@ -53,7 +55,7 @@ export class Connector {
   }
 
   start(): void {
-    this.#stopSweep = this.#options.clock.after(LIMITS.linkSweep, () => {
+    this.#stopSweep = this.#options.clock.after(Math.min(LIMITS.linkSweep, this.#options.linkIdle), () => {
       this.start()
       this.#closeIdle()
     })
@@ -192,7 +194,7 @@ export class Connector {
   #closeIdle(): void {
     const now = this.#options.clock.now()
     for (const peer of this.#options.connected()) {
-      if (!peer.hasWork && Math.abs(now - peer.usedAt) >= LIMITS.linkIdle) void peer.session.leave('idle')
+      if (!peer.hasWork && Math.abs(now - peer.usedAt) >= this.#options.linkIdle) void peer.session.leave('idle')
     }
   }
 

@@ -1,7 +1,7 @@
 /** What createPeer() and the calls of a peer are given by a page, checked at the door. */
 import type { PeerEvents, PeerOptions, SendOptions } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
-import { PROTOCOL } from '../limits.ts'
+import { LIMITS, PROTOCOL } from '../limits.ts'
 import { isWellFormed } from '../wire/bytes.ts'
 
 /** The options with their defaults. @throws TsunagiError INVALID_ARGUMENT */
@@ -11,13 +11,16 @@ export function checkPeerOptions(
   if (typeof options !== 'object' || options === null) {
     throw wrong('createPeer() takes an object, such as { signaling: "wss://mesh.example/signaling", mesh: "team" }.')
   }
-  const { signaling, mesh, secret, name = '' } = read(options)
+  const { signaling, mesh, secret, name = '', linkIdle = LIMITS.linkIdle } = read(options)
   checkUrl(signaling)
   checkText('mesh', mesh, 1, PROTOCOL.maxMeshName)
   checkText('name', name, 0, PROTOCOL.maxName)
-  if (secret === undefined) return { signaling, mesh, name }
+  if (!Number.isInteger(linkIdle) || linkIdle < 1_000 || linkIdle > LIMITS.sessionAge) {
+    throw wrong(`The option linkIdle is a whole number of milliseconds, 1000 to ${LIMITS.sessionAge}.`)
+  }
+  if (secret === undefined) return { signaling, mesh, name, linkIdle }
   checkText('secret', secret, 1, PROTOCOL.maxSecret)
-  return { signaling, mesh, name, secret }
+  return { signaling, mesh, name, linkIdle, secret }
 }
 
 /** @throws TsunagiError INVALID_ARGUMENT, and what reading `options` throws */
@@ -53,8 +56,14 @@ export function checkListener(event: unknown, listener: unknown): void {
 /** A copy, so that what is checked is what is used. */
 function read(options: PeerOptions): PeerOptions {
   try {
-    const { signaling, mesh, secret, name } = options
-    return { signaling, mesh, ...(secret !== undefined && { secret }), ...(name !== undefined && { name }) }
+    const { signaling, mesh, secret, name, linkIdle } = options
+    return {
+      signaling,
+      mesh,
+      ...(secret !== undefined && { secret }),
+      ...(name !== undefined && { name }),
+      ...(linkIdle !== undefined && { linkIdle }),
+    }
   } catch (cause) {
     throw toTsunagiError(cause, 'INVALID_ARGUMENT', 'The options of createPeer() cannot be read; give a plain object.')
   }
