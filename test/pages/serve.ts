@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { build, defaultClientConditions } from 'vite'
+import { type BuildOptions, build, defaultClientConditions } from 'vite'
 
 export interface PageServer {
   /** `http://127.0.0.1:PORT`: on loopback, so a secure context. */
@@ -11,6 +11,9 @@ export interface PageServer {
 }
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+
+/** Served at the root, so that its scope is every page. */
+const SERVICE_WORKER = 'service-worker'
 
 /** Builds the pages of a folder from the library's sources and serves them from memory: `${origin}/links.html` is links.html. */
 export async function servePages(folder = import.meta.dirname): Promise<PageServer> {
@@ -37,20 +40,27 @@ export async function servePages(folder = import.meta.dirname): Promise<PageServ
 }
 
 async function bundle(root: string): Promise<Map<string, string | Uint8Array>> {
-  const pages = (await readdir(root)).filter((name) => name.endsWith('.html'))
+  const names = await readdir(root)
+  const pages = names.filter((name) => name.endsWith('.html'))
+  const files = await built(root, { input: pages.map((name) => path.join(root, name)) })
+  if (!names.includes(`${SERVICE_WORKER}.ts`)) return files
+  // By itself: a worker that is no module runs in every browser, and may import nothing.
+  const output = { format: 'iife', entryFileNames: '[name].js' } as const
+  const worker = await built(root, { input: path.join(root, `${SERVICE_WORKER}.ts`), output })
+  return new Map([...files, ...worker])
+}
+
+async function built(
+  root: string,
+  rolldownOptions: NonNullable<BuildOptions['rolldownOptions']>,
+): Promise<Map<string, string | Uint8Array>> {
   const result = await build({
     root,
     configFile: false,
     logLevel: 'warn',
     resolve: { conditions: ['source', ...defaultClientConditions] },
     worker: { format: 'es' },
-    build: {
-      write: false,
-      target: 'es2023',
-      minify: false,
-      modulePreload: false,
-      rolldownOptions: { input: pages.map((name) => path.join(root, name)) },
-    },
+    build: { write: false, target: 'es2023', minify: false, modulePreload: false, rolldownOptions },
   })
   if ('close' in result) throw new Error('A build that watches was not asked for.')
   const outputs = [result].flat().flatMap(({ output }) => output)
