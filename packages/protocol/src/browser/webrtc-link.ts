@@ -146,9 +146,8 @@ class WebRtcAttempt implements LinkAttempt {
     channel.bufferedAmountLowThreshold = LOW_MARK
     channel.onbufferedamountlow = () => end.drain()
     channel.onmessage = ({ data }) => {
-      // Firefox takes the buffer back after this task, so the frame is a copy.
       const whole = data instanceof ArrayBuffer && data.byteLength > 0 && data.byteLength <= PROTOCOL.maxFrame
-      if (whole && end.frame(new Uint8Array(data).slice())) return
+      if (whole && end.frame(new Uint8Array(data))) return
       const why = whole ? 'More frames came than this side keeps before it listens.' : 'The peer sent what is no frame.'
       this.#peer.destroy(new TsunagiError('LINK_LOST', why))
     }

@@ -34,13 +34,13 @@ export class LinkGate implements LinkEvents {
     if (this.#events) {
       this.#events.frame(bytes)
     } else if (this.#showFirst) {
-      this.#showFirst(bytes)
+      this.#showFirst(bytes.slice())
       this.#showFirst = undefined
     } else if (this.#keptBytes + bytes.length > MOST_KEPT) {
       this.#onFail(new TsunagiError('LINK_FAILED', 'The peer sent more than is kept before it has proven itself.'))
     } else {
       this.#keptBytes += bytes.length
-      this.#kept.push(bytes)
+      this.#kept.push(bytes.slice())
     }
   }
 

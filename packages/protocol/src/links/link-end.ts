@@ -52,7 +52,7 @@ export class LinkEnd {
     }
     if (this.#keptBytes + bytes.length > MOST_KEPT * this.#maxFrame) return false
     this.#keptBytes += bytes.length
-    this.#kept.push(bytes)
+    this.#kept.push(bytes.slice())
     return true
   }
 

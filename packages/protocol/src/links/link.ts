@@ -14,7 +14,7 @@ export interface ChannelBinding {
 }
 
 export interface LinkEvents {
-  /** One whole frame, in the order sent. The bytes belong to the receiver. */
+  /** One whole frame, in the order sent. The bytes are the receiver's until it returns: some hosts take them back then. */
   frame(bytes: Bytes): void
   /** `bufferedAmount` has fallen to `lowMark` or below. */
   drain(): void

@@ -87,14 +87,27 @@ export interface PlainFrame {
   /** Body and the place for its signature: what is encrypted. */
   readonly plaintext: Bytes
   readonly signature: Bytes
+  /** All of these are views into it. */
+  readonly buffer: Bytes
 }
 
-/** @param counter number of this frame under its key, from 0 */
-export function writeFrame(sessionId: Bytes, epoch: number, counter: number, body: FrameBody): PlainFrame {
+/**
+ * @param counter number of this frame under its key, from 0
+ * @param spare of a frame that has been sealed: written over where it is large enough, since fresh memory costs more than the writing
+ */
+export function writeFrame(
+  sessionId: Bytes,
+  epoch: number,
+  counter: number,
+  body: FrameBody,
+  spare: Bytes = new Uint8Array(),
+): PlainFrame {
   let bodyLength = BODY_HEAD
   for (const { payload } of body.records) bodyLength += RECORD_HEAD + payload.length
   const signatureAt = HEADER_LENGTH + bodyLength
-  const bytes = new Uint8Array(signatureAt + SIGNATURE_LENGTH)
+  const size = signatureAt + SIGNATURE_LENGTH
+  const buffer = spare.length < size ? new Uint8Array(size) : spare
+  const bytes = buffer.subarray(0, size)
   const view = new DataView(bytes.buffer)
   bytes[0] = SESSION_FRAME
   bytes.set(sessionId, 1)
@@ -118,6 +131,7 @@ export function writeFrame(sessionId: Bytes, epoch: number, counter: number, bod
     body: bytes.subarray(HEADER_LENGTH, signatureAt),
     plaintext: bytes.subarray(HEADER_LENGTH),
     signature: bytes.subarray(signatureAt),
+    buffer,
   }
 }
 

@@ -5,7 +5,7 @@ import type { KeyChain } from '../handshake/key-schedule.ts'
 import { LIMITS } from '../limits.ts'
 import type { LinkEvents } from '../links/link.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
-import { type Bytes, concat, equalBytes } from '../wire/bytes.ts'
+import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import {
   type FrameBody,
   frameContext,
@@ -71,6 +71,9 @@ export class SecureChannel {
   #openingBytes = 0
   #emitted: Promise<unknown> = Promise.resolve()
   #opened: Promise<unknown> = Promise.resolve()
+  /** Buffers of frames that have left, for the next ones: at most as many as are sealed at once. */
+  readonly #written: Bytes[] = []
+  #leaving: Bytes = new Uint8Array()
   #closed = false
 
   constructor(channel: Channel, host: SecureChannelHost, events: SecureChannelEvents) {
@@ -106,11 +109,11 @@ export class SecureChannel {
 
   /** Signs, encrypts and sends; frames leave in the order of the calls. */
   send(body: FrameBody): FrameNumber {
-    const { sessionId, link } = this.channel
+    const { sessionId } = this.channel
     this.#rekeyWhereDue()
     const epoch = this.#sendEpoch
     const counter = this.#nextCounter++
-    const plain = writeFrame(sessionId, epoch, counter, body)
+    const plain = writeFrame(sessionId, epoch, counter, body, this.#written.pop())
     const size = plain.plaintext.length
     this.#sealing++
     this.#sealingBytes += size
@@ -120,8 +123,9 @@ export class SecureChannel {
     sealed.catch(() => undefined)
     this.#emitted = this.#emitted
       .then(() => sealed)
-      .then((frame) => {
-        if (!this.#closed) link.send(frame)
+      .then((bytes) => {
+        if (!this.#closed) this.#emit(plain.header, bytes)
+        this.#written.push(plain.buffer)
       })
       .catch((cause: unknown) => this.#fail(toTsunagiError(cause, 'LINK_LOST', 'A frame could not be sealed.')))
       .then(() => {
@@ -177,18 +181,31 @@ export class SecureChannel {
     const signed = await signedBytes(crypto, this.#sendContext, plain.header, plain.body)
     plain.signature.set(await signing.sign(signed))
     const { key } = await keys
-    return concat(plain.header, await key.seal(nonceOf(counter), plain.header, plain.plaintext))
+    return key.seal(nonceOf(counter), plain.header, plain.plaintext)
+  }
+
+  /** A link has copied what it needs when send() returns, so that all large frames leave by one buffer. */
+  #emit(header: Bytes, sealed: Bytes): void {
+    const size = header.length + sealed.length
+    if (this.#leaving.length < size) this.#leaving = new Uint8Array(size)
+    this.#leaving.set(header)
+    this.#leaving.set(sealed, header.length)
+    this.channel.link.send(this.#leaving.subarray(0, size))
   }
 
   async #open(frame: Bytes): Promise<{ readonly body: FrameBody; readonly number: FrameNumber }> {
     const { sessionId, peer } = this.channel
-    const { bytes: header, epoch, counter, ...named } = readHeader(frame)
+    const { bytes, epoch, counter, ...named } = readHeader(frame)
     if (!equalBytes(named.sessionId, sessionId)) {
       throw new TsunagiError('SESSION_NOT_FOUND', 'A frame of the peer belongs to another session.')
     }
     if (this.#isRepeated({ epoch, counter })) throw repeated()
-    const key = await this.#receiveKeys.keyOf(epoch)
-    const plaintext = await key.open(nonceOf(counter), header, frame.subarray(header.length))
+    const header = bytes.slice()
+    const ready = this.#receiveKeys.ready(epoch)
+    // The host's crypto copies what it is given when it is called, which spares the copy that waiting for a key takes.
+    const sealed = ready === undefined ? frame.slice(header.length) : frame.subarray(header.length)
+    const key = ready ?? (await this.#receiveKeys.keyOf(epoch))
+    const plaintext = await key.open(nonceOf(counter), header, sealed)
     const { body, signature } = splitSignature(plaintext)
     const { crypto } = this.#host
     const signed = await signedBytes(crypto, this.#receiveContext, header, body)

@@ -240,6 +240,8 @@ export class Traffic {
     }
     this.#stopAckTimer ??= this.#host.clock.after(LIMITS.ackDelay, () => {
       this.#stopAckTimer = undefined
+      // Acknowledged meanwhile: stopping the timer each time would cost more than letting it run out.
+      if (this.#unacknowledgedBytes === 0) return
       this.#ackDue = true
       this.#pump()
     })
@@ -265,8 +267,6 @@ export class Traffic {
   #acknowledgement(): Pick<FrameBody, 'ack' | 'window' | 'resend'> {
     this.#ackDue = false
     this.#unacknowledgedBytes = 0
-    this.#stopAckTimer?.()
-    this.#stopAckTimer = undefined
     return { ack: this.#host.acknowledgeable(), window: this.window, resend: false }
   }
 
