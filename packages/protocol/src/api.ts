@@ -80,6 +80,14 @@ export interface PeerInfo {
 /** States of A2A 1.0, and `lost`: the executor is gone and what became of the task is unknown. */
 export type TaskState = 'submitted' | 'working' | 'completed' | 'failed' | 'canceled' | 'rejected' | 'lost'
 
+/** A Blob that belongs to a task, as long as only its size is known. */
+export interface TaskFileInfo {
+  readonly size: number
+  readonly type: string
+  /** As the peer calls it: a text to show, never a path. */
+  readonly name: string
+}
+
 /** A snapshot of one task, ours at another peer (`out`) or another peer's here (`in`). */
 export interface TaskInfo {
   /** UUIDv4 text. */
@@ -134,7 +142,11 @@ export interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** `input` was valid by the capability's schema. What it returns is checked against the output schema and sent. */
+/**
+ * `input` was valid by the capability's schema. What it returns is checked against the output schema and sent. A Blob in
+ * either travels as a transfer, of any size: that of the input is here, whole and checked, when the handler begins, and
+ * gone when the task has ended.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: the input's type is what the capability's schema says, which its author knows
 export type TaskHandler = (input: any, context: TaskContext) => unknown
 
@@ -174,6 +186,7 @@ export interface ConsentRequest {
   readonly taskId: string
   readonly caller: PeerId
   readonly capability: string
+  /** With a {@link TaskFileInfo} for each Blob. */
   readonly input: unknown
   /** Bytes of the input. */
   readonly size: number
@@ -219,7 +232,7 @@ export interface Task<Output = unknown> {
   readonly id: string
   readonly info: TaskInfo
   /**
-   * Fulfils with the output. Rejects with TASK_REJECTED, TASK_FAILED, TASK_CANCELED, TASK_DEADLINE, TASK_LOST,
+   * Fulfils with the output. A Blob in it is there as long as the task is in the list of tasks. Rejects with TASK_REJECTED, TASK_FAILED, TASK_CANCELED, TASK_DEADLINE, TASK_LOST,
    * UNKNOWN_CAPABILITY, …; with INVALID_STATE where the task ended long ago and its output is not kept any more.
    */
   readonly result: Promise<Output>

@@ -55,6 +55,8 @@ export const PROTOCOL = {
   maxRenewed: 256,
   /** Partial results of one task on their way or not yet read: a reader that is slow slows the handler, and neither piles up. */
   partialWindow: 32,
+  /** Blobs in the input of a task, and in its output: a transfer each. */
+  maxTaskFiles: 16,
   /** Length of a wake-up's reason in UTF-16 units: one line of a notification. */
   maxWakeReason: 128,
   /** A sealed wake-up behind its sender's presence record: what a server keeps of each, for people who may never come back. */
@@ -223,6 +225,14 @@ export const LIMITS = {
   maxPartialsWaiting: 256,
   /** Tasks of a page before this one wait so long for their capability to be provided again. */
   restorePatience: 30_000,
+  /** Transfers of tasks to one peer at once: half of all, so that an app's own need not wait. Without room it is tried again after so long. */
+  taskTransfersPerPeer: 2,
+  taskTransferRetry: 1_000,
+  /** Bytes of the Blobs of one task, each way; and of all tasks that wait or run here. */
+  maxTaskFileBytes: 4_096 * MiB,
+  maxHeldFileBytes: 8_192 * MiB,
+  /** Tasks of one caller that may wait here for their Blobs to come. */
+  maxFilesAwaited: 16,
   /** A worker whose task has ended has this long to stop by itself. */
   workerGrace: 1_000,
   /** A person asked for consent has this long; so many requests may wait in all, and from one caller. */

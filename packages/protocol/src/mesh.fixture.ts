@@ -1,5 +1,6 @@
 /** Whole peers in one program: memory links, a signaling server in memory, and one clock, which the test moves. */
 import type { DelegateOptions, PeerEvents, PeerId, PeerInfo, TaskInfo, WakePolicy, WakeUpOptions } from './api.ts'
+import type { TransferHost } from './bulk/ports.ts'
 import { isTsunagiError, type TsunagiError } from './errors.ts'
 import { PROTOCOL } from './limits.ts'
 import type { LinkTransport } from './links/link.ts'
@@ -19,6 +20,8 @@ export interface MeshPeerOptions {
   readonly key?: SigningKey
   readonly introductionKey?: IntroductionKey
   readonly keys?: MeshKeys
+  /** Without it the peer keeps no files. */
+  readonly transfers?: TransferHost
   readonly transport?: (real: LinkTransport) => LinkTransport
   readonly store?: SessionStore
   readonly wakePolicy?: WakePolicy
@@ -70,6 +73,7 @@ export class Mesh {
         store: options.store,
         wakePolicy: options.wakePolicy,
         taskStore: undefined,
+        transfers: options.transfers,
         onClosed: () => {
           peer.timesClosed++
         },

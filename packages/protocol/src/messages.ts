@@ -182,6 +182,16 @@ export type CapabilityDescription = v.InferOutput<typeof capabilityDescription>
 
 const capabilities = v.pipe(v.array(capabilityDescription), v.maxLength(PROTOCOL.maxCapabilities))
 
+/** Where in a value, which holds null there, a Blob stands that travels as a transfer (SPEC R92). */
+const taskFilePlace = v.strictObject({
+  at: v.pipe(v.array(v.union([text(PROTOCOL.maxTransferName), count])), v.maxLength(PROTOCOL.maxDepth)),
+  size: count,
+  media_type: text(PROTOCOL.maxMediaType),
+  name: text(PROTOCOL.maxTransferName),
+})
+export type TaskFilePlace = v.InferOutput<typeof taskFilePlace>
+const taskFiles = v.optional(v.pipe(v.array(taskFilePlace), v.minLength(1), v.maxLength(PROTOCOL.maxTaskFiles)))
+
 /** How many chunks of a transfer came before something; the index of the chunk after them. */
 const chunks = v.pipe(count, v.maxValue(PROTOCOL.maxChunks))
 
@@ -211,6 +221,7 @@ export const sessionPayloads = {
     priority: v.picklist(PRIORITIES),
     /** Partial results are wanted. */
     partials: v.optional(v.literal(true)),
+    files: taskFiles,
   }),
   task_accept: v.strictObject({ task_id: uuid, queue_position: count }),
   task_reject: v.strictObject({
@@ -221,7 +232,7 @@ export const sessionPayloads = {
   }),
   task_progress: v.strictObject({ task_id: uuid, progress: share, note: v.optional(text(256)) }),
   task_result: v.variant('state', [
-    v.strictObject({ task_id: uuid, state: v.literal('completed'), output: v.unknown() }),
+    v.strictObject({ task_id: uuid, state: v.literal('completed'), output: v.unknown(), files: taskFiles }),
     v.strictObject({
       task_id: uuid,
       state: v.picklist(['failed', 'canceled']),

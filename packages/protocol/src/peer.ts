@@ -57,6 +57,7 @@ import { choosePeer, offerCount, PastTasks } from './tasks/choice.ts'
 import { KeptContacts } from './tasks/contacts.ts'
 import { isCapabilityName } from './tasks/delegate-options.ts'
 import { TaskExecutor } from './tasks/executor.ts'
+import { TaskFileTransfers } from './tasks/file-transfers.ts'
 import { MappedTasks } from './tasks/map.ts'
 import { type SendResult, shortened } from './tasks/payload.ts'
 import { UsePolicies } from './tasks/policy.ts'
@@ -293,6 +294,11 @@ export class PeerService implements Peer {
     this.#policies = new UsePolicies((peer) => this.contacts.has(peer))
     const tasks = {
       clock,
+      files: new TaskFileTransfers(clock, {
+        keepsFiles: options.transfers !== undefined,
+        offerAs: (id, peer, source, options) => this.#transfers.offerAs(id, peer, source, options),
+        received: (peer, id) => this.#transfers.received(peer, id),
+      }),
       store: options.taskStore,
       send: <T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>) =>
         this.#send(peer, type, payload),
@@ -325,7 +331,8 @@ export class PeerService implements Peer {
       crypto,
       host: options.transfers,
       send: (peer, type, payload) => this.#sendTo(() => this.#findKept(peer), type, payload),
-      onOffer: (offer) => this.#events.settle('transfer', offer),
+      onOffer: (offer) =>
+        this.#executor.takeOffer(offer) ?? this.#caller.takeOffer(offer) ?? this.#events.settle('transfer', offer),
       onChange: (transfer) => this.#events.emit('transferprogress', transfer),
       onError: (error) => this.report(error),
     })

@@ -44,8 +44,24 @@ const taskRecord = v.object({
     }),
   ),
   partials: v.boolean(),
+  // Older versions of this library stored none.
+  files: v.optional(
+    v.array(
+      v.object({
+        at: v.array(v.union([v.string(), count])),
+        size: count,
+        media_type: v.string(),
+        name: v.string(),
+        transfer: v.string(),
+      }),
+    ),
+    [],
+  ),
 })
-const valueRecord = v.object({ value: v.custom<Bytes>((value) => value instanceof Uint8Array) })
+const valueRecord = v.object({
+  value: v.custom<Bytes>((value) => value instanceof Uint8Array),
+  blobs: v.optional(v.array(v.instance(Blob)), []),
+})
 const contactRecord = v.object({ peer: v.string() })
 
 /**
@@ -117,19 +133,24 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
 
   return {
     load: () => read(load),
-    put: (task, value) =>
+    put: (task, value, blobs = []) =>
       write(['tasks', 'taskValues'], function* (store) {
         const { direction } = task.info
         yield store('tasks').put({ slot, direction, ...task })
         if (value === null) yield store('taskValues').delete([slot, direction, task.key])
         else if (value !== undefined) {
-          yield store('taskValues').put({ slot, direction, key: task.key, value: alone(value) })
+          yield store('taskValues').put({ slot, direction, key: task.key, value: alone(value), blobs })
         }
       }),
     value: ({ info, key }) =>
       read(async () => {
         const found = v.safeParse(valueRecord, await database.get('taskValues', [slot, info.direction, key]))
         return found.success ? found.output.value : undefined
+      }),
+    blobs: ({ info, key }) =>
+      read(async () => {
+        const found = v.safeParse(valueRecord, await database.get('taskValues', [slot, info.direction, key]))
+        return found.success ? found.output.blobs : []
       }),
     remove: (direction, key) =>
       write(['tasks', 'taskValues'], function* (store) {
@@ -156,11 +177,11 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
 function taskOf(record: unknown): StoredTask | undefined {
   const found = v.safeParse(taskRecord, record)
   if (!found.success) return undefined
-  const { key, info, size, ours, partials } = found.output
+  const { key, info, size, ours, partials, files } = found.output
   if ((info.direction === 'out') !== (ours !== undefined)) return undefined
   const whole: TaskInfo = { ...info, endedAt: info.endedAt, error: info.error }
   const own = ours && { ...ours, idempotencyKey: ours.idempotencyKey, to: ours.to }
-  return { key, info: whole, size, ours: own, partials }
+  return { key, info: whole, size, ours: own, partials, files }
 }
 
 /** A view is stored with all of the buffer it is a part of. */

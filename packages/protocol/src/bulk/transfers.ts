@@ -57,12 +57,26 @@ export class Transfers {
 
   /** @throws TsunagiError INVALID_ARGUMENT, QUEUE_FULL */
   offer(peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
+    return this.#offer(uuidText(uuidV4(this.#host.crypto.randomBytes(16))), peer, given, options)
+  }
+
+  /** Under an id that both sides know; goes on with one of that id that a page before this one began. @throws as offer() */
+  offerAs(id: string, peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
+    const known = this.#outgoing.get(keyOf(peer, uuidBytes(id)))
+    return known?.info.state === 'interrupted' ? this.resume(id, given, options) : this.#offer(id, peer, given, options)
+  }
+
+  /** What came of that id, or is coming. */
+  received(peer: PeerId, id: string): ReceivedTransfer | undefined {
+    return this.#incoming.get(keyOf(peer, uuidBytes(id)))
+  }
+
+  #offer(id: string, peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
     checkOptions(options)
     this.#checkRoom(this.#outgoing, peer)
     const source = this.#source(given)
     const { name = source.name, type = source.type } = options
     const size = source.size
-    const id = uuidText(uuidV4(this.#host.crypto.randomBytes(16)))
     const stored = this.#newStored({ direction: 'out', id, peer, name, type, size, chunkSize: CHUNK_SIZE })
     const transfer = new OutgoingTransfer(this.#host, stored, source)
     this.#add(transfer)

@@ -13,6 +13,12 @@ export interface TaskStoreImplementation {
   reopen(): Promise<TaskStore>
 }
 
+/** What every host of a store has, and the core does not name. */
+type TextBlob = Blob & { text(): Promise<string> }
+interface BlobHost {
+  readonly Blob: new (parts: string[]) => TextBlob
+}
+
 /** The first is the one whose id sorts first. */
 const [ANNA, BERT] = [1, 2].map((n) => peerIdOf(new Uint8Array(32).fill(n))).sort() as [PeerId, PeerId]
 const NOW = Date.UTC(2030, 0, 1)
@@ -45,6 +51,7 @@ function ours(number: number, changed: Partial<TaskInfo> = {}): StoredTask {
     size: 3,
     ours: { attempt: idOf(number), idempotencyKey: undefined, retries: 2, failover: true, to: BERT },
     partials: true,
+    files: [],
   }
 }
 
@@ -55,6 +62,7 @@ function theirs(number: number, changed: Partial<TaskInfo> = {}): StoredTask {
     size: 3,
     ours: undefined,
     partials: false,
+    files: [{ at: ['file', 0], size: 3, media_type: 'text/plain', name: 'a.txt', transfer: idOf(number + 100) }],
   }
 }
 
@@ -191,6 +199,22 @@ export const taskStoreConformance: readonly ConformanceCase<TaskStoreImplementat
       const found = await (await reopen()).value(ours(1))
       check(found?.join() === '1,1,1', 'the value is that of the call')
       check(found.buffer.byteLength === 3, 'nothing else of the buffer is kept')
+    },
+  },
+
+  {
+    name: 'the Blobs of a value are kept, go and stay with it',
+    async run({ store, reopen }) {
+      const textOf = async (open: TaskStore) =>
+        (await Promise.all((await open.blobs(ours(1))).map((blob) => (blob as TextBlob).text()))).join()
+      const { Blob: TextBlob } = globalThis as unknown as BlobHost
+      const given = ['a', 'b'].map((text) => new TextBlob([text]))
+      await store.put(ours(1), bytes(1), given)
+      await store.put(ours(1, { tries: 2 }))
+      const next = await reopen()
+      check((await textOf(next)) === 'a,b', 'they are kept')
+      await next.put(ours(1), bytes(2))
+      check((await textOf(next)) === '', 'they go with the value')
     },
   },
 

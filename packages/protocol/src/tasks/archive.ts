@@ -29,7 +29,7 @@ export class TaskArchive {
   }
 
   /** The task with that idempotency key. */
-  find(idempotencyKey: string): string | undefined {
+  findByKey(idempotencyKey: string): string | undefined {
     return this.#byKey.get(idempotencyKey)
   }
 
@@ -38,11 +38,11 @@ export class TaskArchive {
   }
 
   /** As TaskStore.put(), whose promise it gives; a failure is told of and does not reject. */
-  async keep(record: StoredTask, value?: Bytes | null): Promise<void> {
+  async keep(record: StoredTask, value?: Bytes | null, blobs: readonly Blob[] = []): Promise<void> {
     if (this.#store === undefined) return
     this.#records.set(record.key, record)
     try {
-      await this.#store.put(record, value)
+      await this.#store.put(record, value, blobs)
     } catch (cause) {
       this.#onError(
         toTsunagiError(cause, 'STORAGE_FAILED', 'A task could not be kept; it would not outlive this page.'),
@@ -56,6 +56,19 @@ export class TaskArchive {
     this.#store?.remove('out', task).catch((cause: unknown) => {
       this.#onError(toTsunagiError(cause, 'STORAGE_FAILED', 'An old task could not be removed.'))
     })
+  }
+
+  /** Of a task that is remembered. */
+  find(task: string): StoredTask | undefined {
+    return this.#records.get(task)
+  }
+
+  /** The Blobs of the input of a task under way. Rejects with INVALID_STATE where not all are kept, STORAGE_FAILED. */
+  async blobs(task: string, count: number): Promise<readonly Blob[]> {
+    const record = this.#records.get(task)
+    const blobs = (record && count > 0 && (await this.#store?.blobs(record))) || []
+    if (blobs.length < count) throw new TsunagiError('INVALID_STATE', 'What belongs to the task is not kept any more.')
+    return blobs
   }
 
   /** The input of a task under way, the output of one that is completed. Rejects with INVALID_STATE where it is not kept, STORAGE_FAILED. */

@@ -4,7 +4,7 @@ import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { TaskCaller, type TaskCallerOptions } from './caller.ts'
-import { Outbox, settled } from './outbox.fixture.ts'
+import { noFiles, Outbox, settled } from './outbox.fixture.ts'
 
 const BOB = 'did:key:z6MkBob'
 const MALLORY = 'did:key:z6MkMallory'
@@ -24,6 +24,7 @@ beforeEach(() => {
   errors = []
   choose = (_, to) => to ?? BOB
   caller = new TaskCaller({
+    files: noFiles,
     clock,
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,

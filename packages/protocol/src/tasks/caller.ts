@@ -1,14 +1,16 @@
 /** Our work at other peers (SPEC §8): hands tasks over, follows them from peer to peer, and settles each exactly once. */
-import type { DelegateOptions, PeerId, Task, TaskInfo } from '../api.ts'
+import type { DelegateOptions, IncomingTransfer, PeerId, Task, TaskInfo, TransferOffer } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import type { SessionPayload, SessionType } from '../messages.ts'
+import type { SessionPayload, SessionType, TaskFilePlace } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
 import { TaskArchive } from './archive.ts'
 import { checkDelegate, isCapabilityName } from './delegate-options.ts'
+import type { TaskFileTransfers } from './file-transfers.ts'
+import { attachTo, fileIndexOf, placesOf, transferIdOf, withMarks } from './files.ts'
 import { Lease } from './lease.ts'
 import { TaskLedger } from './ledger.ts'
 import { OutgoingTask, type Try } from './outgoing-task.ts'
@@ -39,6 +41,7 @@ export interface TaskCallerOptions {
   /** A peer was given a task, and a peer's try at one ended: well, badly, or (undefined) by no doing of that peer. */
   readonly onGiven: (peer: PeerId) => void
   readonly onTried: (peer: PeerId, success: boolean | undefined) => void
+  readonly files: TaskFileTransfers
   /** Undefined where the host keeps nothing. */
   readonly store: TaskStore | undefined
   /** A new snapshot, for each change of a task. Must not throw. */
@@ -68,7 +71,7 @@ export class TaskCaller {
     this.#ledger = new TaskLedger({
       clock: options.clock,
       onChange: options.onChange,
-      onForgotten: (key) => this.#archive.forget(key),
+      onForgotten: (key) => this.#forget(key),
     })
   }
 
@@ -134,6 +137,13 @@ export class TaskCaller {
     for (const { tried } of this.#tries.of(peer)) if (tried.isRestored && !tried.accepted) tried.lease.ask()
   }
 
+  /** A transfer is offered: where it is a Blob of the output of a task that the peer has, it is taken. Undefined where it is none. */
+  takeOffer(offer: TransferOffer): Promise<void> | undefined {
+    const id = uuidBytes(offer.id)
+    const found = this.#tries.of(offer.from).find(({ tried }) => fileIndexOf(tried.id, 'output', id) !== undefined)
+    return found && this.#takeFile(found, offer)
+  }
+
   handleAccept(peer: PeerId, payload: SessionPayload<'task_accept'>): void {
     const found = this.#tries.reported(peer, payload.task_id)
     if (found === undefined) return
@@ -183,7 +193,7 @@ export class TaskCaller {
     if (found === undefined) return
     const { task } = found
     if (payload.state === 'completed') {
-      await this.#completed(found, payload.output)
+      await this.#completed(found, payload.output, payload.files ?? [])
       return
     }
     const error = new TsunagiError(payload.code, payload.message, { peer })
@@ -273,9 +283,12 @@ export class TaskCaller {
     task.idempotencyKey = checked.idempotencyKey
     task.checkOutput = checked.checkOutput
     const peer = this.#chooseFirst(task)
+    const what = `The input for ${capability}`
+    const { value, blobs } = this.#options.files.detach(input ?? null, what, 'INVALID_ARGUMENT')
     // In the nesting of the message that carries it.
-    const carried = asItArrives({ input: input ?? null }, `The input for ${capability}`, 'INVALID_ARGUMENT')
-    task.input = { value: carried.input }
+    const carried = asItArrives({ input: value }, what, 'INVALID_ARGUMENT')
+    task.input = { value: carried.input, blobs: blobs.map(({ blob }) => blob) }
+    task.files = placesOf(blobs)
     const bytes = encodeCbor(carried.input)
     if (this.#bytes + bytes.length > LIMITS.maxDelegatedBytes) {
       const message = `The inputs of tasks under way have ${LIMITS.maxDelegatedBytes} bytes together; wait until some have ended.`
@@ -297,7 +310,7 @@ export class TaskCaller {
     if (task.idempotencyKey !== undefined) this.#archive.bind(task.idempotencyKey, task.key)
     if (typeof peer === 'string') this.#give(task, peer, uuidBytes(task.key))
     else this.#giveLater(task, LIMITS.nobodyPoll, peer, 'failed')
-    void this.#keep(task, bytes)
+    void this.#keep(task, bytes, task.input?.blobs)
   }
 
   /** Who is asked first, or why nobody can be at present. @throws TsunagiError where that will not change soon, or is not waited for */
@@ -349,6 +362,7 @@ export class TaskCaller {
     const found = { task, tried: this.#newTry(task, peer, id, false) }
     task.counted++
     onGiven(peer)
+    const { files } = task
     const payload = {
       task_id: id,
       capability: task.info.capability,
@@ -356,6 +370,7 @@ export class TaskCaller {
       deadline: Math.max(1, Math.ceil(task.info.deadlineAt - clock.now())),
       priority: task.info.priority,
       ...(task.wantsPartials && { partials: true as const }),
+      ...(files.length > 0 && { files: [...files] }),
     }
     send(peer, 'task_delegate', payload).then(
       () => found.tried.lease.delivered(),
@@ -366,6 +381,42 @@ export class TaskCaller {
         else this.#settle(task, 'fail', error)
       },
     )
+    this.#sendFiles(found)
+  }
+
+  /** The Blobs of the input, which the peer takes when it takes the task. */
+  #sendFiles(found: Held): void {
+    const { task, tried } = found
+    for (const [n, blob] of (task.input?.blobs ?? []).entries()) {
+      this.#options.files.send(tried.peer, tried.id, 'input', n, blob, tried.over.signal).catch((cause: unknown) => {
+        const error = toTsunagiError(cause, 'CHUNK_ERROR', 'A file of the input could not be sent.')
+        // What becomes of the task of one that is gone, its lease says.
+        if (task.current === tried && !isGone(error)) this.#dismiss(found, 'faulty', error)
+      })
+    }
+  }
+
+  /** Never rejects. */
+  async #takeFile(found: Held, offer: TransferOffer): Promise<void> {
+    const { tried } = found
+    const received = this.#options.files.received(tried.peer, tried.id, 'output')
+    const bytes = received.reduce((sum, transfer) => sum + (transfer?.info.size ?? 0), 0)
+    // Rejected, and with it the output that it belongs to.
+    if (bytes > LIMITS.maxTaskFileBytes) return
+    try {
+      const transfer = offer.accept(undefined, { maxBytes: LIMITS.maxTaskFileBytes - bytes + (offer.size ?? 0) })
+      transfer.done.catch((cause: unknown) => this.#fileFailed(found, cause))
+    } catch (cause) {
+      this.#fileFailed(found, cause)
+    }
+  }
+
+  #fileFailed(found: Held, cause: unknown): void {
+    const { task, tried } = found
+    if (task.current !== tried) return
+    const error = toTsunagiError(cause, 'STORAGE_FAILED', 'A file of the output could not be kept.')
+    if (error.code === 'STORAGE_FAILED' || error.code === 'NOT_SUPPORTED') this.#abandon(task, 'fail', error)
+    else if (!isGone(error)) this.#dismiss(found, 'faulty', error)
   }
 
   #newTry(task: OutgoingTask, peer: PeerId, id: Bytes, isRestored: boolean): Try {
@@ -375,6 +426,7 @@ export class TaskCaller {
       key: uuidText(id),
       isRestored,
       accepted: false,
+      over: new AbortController(),
       lease: new Lease(this.#options.clock, task.size, {
         ask: () => this.#tell(peer, 'task_query', { task_id: id }),
         gone: (why) => {
@@ -397,6 +449,7 @@ export class TaskCaller {
     task.rules = ours
     task.counted = info.tries
     task.wantsPartials = record.partials
+    task.files = record.files.map(({ transfer: _, ...place }) => place)
     task.idempotencyKey = ours.idempotencyKey
     if (!record.partials) task.partials.end(new TsunagiError('INVALID_ARGUMENT', NO_PARTIALS))
     this.#enter(task, record.size)
@@ -407,26 +460,69 @@ export class TaskCaller {
     } else {
       this.#options.onGiven(info.peer)
       // The page before had sent it, or not: the peer says which, when it is there.
-      this.#newTry(task, info.peer, uuidBytes(ours.attempt), true).lease.heard()
+      const tried = this.#newTry(task, info.peer, uuidBytes(ours.attempt), true)
+      tried.lease.heard()
+      if (task.files.length > 0) void this.#goOnSending({ task, tried })
+      for (const transfer of this.#options.files.received(tried.peer, tried.id, 'output')) {
+        transfer?.done.catch((cause: unknown) => this.#fileFailed({ task, tried }, cause))
+      }
     }
   }
 
-  async #completed(found: Held, output: unknown): Promise<void> {
+  /** What the page before had not sent all of, or may not have. Never rejects. */
+  async #goOnSending(found: Held): Promise<void> {
     const { task, tried } = found
-    const { capability } = task.info
-    const problem = (task.checkOutput ?? this.#options.outputCheck(capability, tried.peer))?.(output)
-    if (problem !== undefined) {
-      const message = `The output does not fit its schema. ${problem}`
+    try {
+      task.input ??= await this.#storedInput(task)
+      if (task.current === tried) this.#sendFiles(found)
+    } catch (cause) {
+      if (task.current === tried) this.#abandon(task, 'fail', toTsunagiError(cause, 'STORAGE_FAILED', NO_INPUT))
+    }
+  }
+
+  async #storedInput(task: OutgoingTask): Promise<NonNullable<OutgoingTask['input']>> {
+    const value = await this.#archive.value(task.key)
+    return { value, blobs: await this.#archive.blobs(task.key, task.files.length) }
+  }
+
+  async #completed(found: Held, output: unknown, files: readonly TaskFilePlace[]): Promise<void> {
+    const { task, tried } = found
+    let whole: unknown
+    const bytes = this.#archive.keepsValues ? encodeCbor(output) : undefined
+    try {
+      this.#checkOutput(found, output, files)
+      if (files.length > 0) whole = attachTo(output, files, await this.#filesOf(found, files))
+      else whole = output
+    } catch (cause) {
+      if (task.current !== tried) return
+      const { message } = toTsunagiError(cause, 'TASK_OUTPUT_INVALID', 'The output cannot be read.')
       this.#tryEnded(found, 'faulty', new TsunagiError('TASK_OUTPUT_INVALID', message, { peer: tried.peer }))
       await this.#keep(task)
       return
     }
-    const bytes = this.#archive.keepsValues ? encodeCbor(output) : undefined
+    // It may have ended while its files were looked for.
+    if (task.current !== tried) return
+    task.files = files
     this.#leave(found, true)
     if (!this.#end(task, 'complete', undefined, bytes?.length)) return
     task.partials.end()
-    task.fulfil(output)
-    await this.#keep(task, bytes)
+    task.fulfil(whole)
+    await this.#keep(task, bytes, [], tried)
+  }
+
+  /** @throws TsunagiError TASK_OUTPUT_INVALID, and INVALID_FORMAT where a file has no place in it */
+  #checkOutput({ task, tried }: Held, output: unknown, files: readonly TaskFilePlace[]): void {
+    const check = task.checkOutput ?? this.#options.outputCheck(task.info.capability, tried.peer)
+    const problem = check?.(withMarks(output, files))
+    if (problem === undefined) return
+    throw new TsunagiError('TASK_OUTPUT_INVALID', `The output does not fit its schema. ${problem}`)
+  }
+
+  /** @throws TsunagiError TASK_OUTPUT_INVALID where they are not what the message says */
+  async #filesOf({ tried }: Held, files: readonly TaskFilePlace[]): Promise<readonly Blob[]> {
+    const blobs = await this.#options.files.blobs(tried.peer, tried.id, 'output', files.length)
+    if (blobs?.every(({ size }, n) => size === files[n]?.size)) return blobs
+    throw new TsunagiError('TASK_OUTPUT_INVALID', 'The output names files that the peer did not send.')
   }
 
   #heard({ task, tried }: Held): void {
@@ -482,7 +578,7 @@ export class TaskCaller {
     const attempt = async () => {
       let peer: PeerId
       try {
-        task.input ??= { value: await this.#archive.value(task.key) }
+        task.input ??= await this.#storedInput(task)
         if (isTerminal(task.info.state)) return
         peer = this.#choose(task)
       } catch (cause) {
@@ -506,6 +602,7 @@ export class TaskCaller {
   #leave(held: Held, success: boolean | undefined): void {
     if (!this.#tries.end(held)) return
     held.task.partials.restart()
+    if (success !== true) this.#options.files.discard(held.tried.peer, held.tried.id, 'output')
     this.#options.onTried(held.tried.peer, success)
   }
 
@@ -542,17 +639,33 @@ export class TaskCaller {
     })
   }
 
-  /** @param value input or output; undefined leaves the input, which goes when the task has ended. Never rejects. */
-  async #keep(task: OutgoingTask, value?: Bytes): Promise<void> {
+  /**
+   * @param value input or output; undefined leaves the input, which goes when the task has ended
+   * @param blobs of the input
+   * @param by whose output it is
+   */
+  async #keep(task: OutgoingTask, value?: Bytes, blobs: readonly Blob[] = [], by?: Try): Promise<void> {
     const ended = isTerminal(task.info.state)
     if (ended && this.#ledger.findEnded(task.key) === undefined) return
-    await this.#archive.keep(recordOf(task), ended ? (value ?? null) : value)
+    await this.#archive.keep(recordOf(task, by), ended ? (value ?? null) : value, blobs)
+  }
+
+  #forget(key: string): void {
+    for (const transfer of this.#outputFiles(key)) transfer?.discard()
+    this.#archive.forget(key)
+  }
+
+  /** What came with the output of a task that is remembered. */
+  #outputFiles(key: string): readonly (IncomingTransfer | undefined)[] {
+    const record = this.#archive.find(key)
+    if (record?.info.state !== 'completed') return []
+    return record.files.map(({ transfer }) => this.#options.files.find(record.info.peer, transfer))
   }
 
   #byIdempotencyKey(options: DelegateOptions): Task | undefined {
     try {
       const key = options?.idempotencyKey
-      const id = key === undefined ? undefined : this.#archive.find(key)
+      const id = key === undefined ? undefined : this.#archive.findByKey(key)
       return id === undefined ? undefined : this.task(id)
     } catch {
       // Options that cannot be read are told of by who checks them.
@@ -571,16 +684,23 @@ export class TaskCaller {
 
   async #endedResult(info: TaskInfo): Promise<unknown> {
     if (info.error !== undefined) throw errorOf(info)
-    return this.#archive.value(info.id)
+    const output = await this.#archive.value(info.id)
+    const files = this.#archive.find(info.id)?.files ?? []
+    const blobs = this.#outputFiles(info.id).map((transfer) => transfer?.blob())
+    if (blobs.includes(undefined))
+      throw new TsunagiError('INVALID_STATE', 'The files of the output are not kept any more.')
+    return attachTo(output, files, await Promise.all(blobs))
   }
 }
 
-function recordOf(task: OutgoingTask): StoredTask {
+function recordOf(task: OutgoingTask, by: Try | undefined): StoredTask {
+  const files = isTerminal(task.info.state) && by === undefined ? [] : task.files
   return {
     key: task.key,
     info: task.info,
     size: task.size,
     ours: { ...task.rules, attempt: task.current?.key ?? '', idempotencyKey: task.idempotencyKey },
     partials: task.wantsPartials,
+    files: files.map((place, n) => ({ ...place, transfer: by ? uuidText(transferIdOf(by.id, 'output', n)) : '' })),
   }
 }

@@ -6,7 +6,7 @@ import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionPayload } from '../messages.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
-import { Outbox, settled, taskId } from './outbox.fixture.ts'
+import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
 const ALICE = 'did:key:z6MkAlice'
@@ -45,6 +45,7 @@ beforeEach(() => {
   errors = []
   runs = []
   executor = new TaskExecutor({
+    files: noFiles,
     clock,
     capabilities,
     policies,

@@ -1,14 +1,16 @@
 /** Work for other peers (SPEC §8): takes tasks, queues and runs them, and tells each caller what became of its own. */
-import type { CapabilityPolicy, PeerId, TaskContext, TaskInfo } from '../api.ts'
+import type { CapabilityPolicy, IncomingTransfer, PeerId, TaskContext, TaskInfo, TransferOffer } from '../api.ts'
 import { type ErrorCode, TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import type { SessionPayload, SessionType, TaskRejectReason } from '../messages.ts'
+import type { SessionPayload, SessionType, TaskFilePlace, TaskRejectReason } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes } from '../wire/uuid.ts'
 import type { CapabilityRegistry, OfferedCapability } from './capabilities.ts'
 import { ConsentDesk } from './consent.ts'
+import type { TaskFileTransfers } from './file-transfers.ts'
+import { attachTo, type FoundBlob, fileIndexOf, placesOf, sizeOf, withMarks } from './files.ts'
 import {
   checkedResult,
   type Delegated,
@@ -34,6 +36,7 @@ export interface TaskExecutorOptions {
   readonly policies: UsePolicies
   readonly send: SendMessage
   readonly sendResult: SendResult
+  readonly files: TaskFileTransfers
   /** Undefined where the host keeps nothing. */
   readonly store: TaskStore | undefined
   /** A new snapshot, for each change of a task; running, queueDepth and load have followed already. Must not throw. */
@@ -124,6 +127,17 @@ export class TaskExecutor {
     }
   }
 
+  /** A transfer is offered: where it is a Blob of a task here, it is taken as soon as the task is. Undefined where it is none. */
+  takeOffer(offer: TransferOffer): Promise<void> | undefined {
+    const id = uuidBytes(offer.id)
+    for (const task of this.#ledger.live) {
+      const index = task.info.peer === offer.from ? fileIndexOf(task.id, 'input', id) : undefined
+      const file = index === undefined ? undefined : task.files[index]
+      if (file !== undefined) return this.#takeFile(task, offer, file.size)
+    }
+    return undefined
+  }
+
   /** A peer has a link: what it has given us is still here. */
   peerBack(peer: PeerId): void {
     this.#renewal.renew(peer)
@@ -204,9 +218,11 @@ export class TaskExecutor {
       this.#reject(caller, payload.task_id, 'unsupported', 'This peer does not offer that capability.')
       return
     }
+    const { files = [] } = payload
     const bytes = encodeCbor(payload.input)
+    const size = bytes.length + sizeOf(files)
     const underWay = this.#ledger.live.filter(({ info }) => info.peer === caller && info.capability === capability)
-    const refusal = policies.refusal(capability, caller, underWay.length, bytes.length, clock.now())
+    const refusal = policies.refusal(capability, caller, underWay.length, size, clock.now())
     if (refusal !== undefined) {
       this.#reject(caller, payload.task_id, refusal.reason, refusal.message, refusal.retryAfter)
       return
@@ -217,14 +233,22 @@ export class TaskExecutor {
       this.#reject(caller, payload.task_id, 'full', 'All places of this peer are taken.')
       return
     }
-    const problem = offered.checkInput(payload.input)
+    if (size > LIMITS.maxTaskFileBytes) {
+      this.#reject(caller, payload.task_id, 'too_large', `This peer takes ${LIMITS.maxTaskFileBytes} bytes for a task.`)
+      return
+    }
+    if (files.length > 0 && !this.#hasRoomForFiles(caller, size)) {
+      this.#reject(caller, payload.task_id, 'full', 'This peer has no room for more files at present.')
+      return
+    }
+    const problem = inputProblem(offered, payload.input, files)
     if (problem !== undefined) {
       this.#reject(caller, payload.task_id, 'invalid_input', `The input does not fit its schema. ${problem}`)
       return
     }
     const task = this.#newTask(key, payload, bytes.length, newInfo(caller, payload, clock.now()))
     task.offered = offered
-    policies.count(capability, caller, { bytes: bytes.length }, clock.now())
+    policies.count(capability, caller, { bytes: size }, clock.now())
     if (asks) void this.#ask(task, offered, policy, bytes)
     else this.#admit(task, offered, bytes)
   }
@@ -232,7 +256,8 @@ export class TaskExecutor {
   /** Waits for the user, who may never answer. Never rejects. */
   async #ask(task: IncomingTask, offered: OfferedCapability, policy: CapabilityPolicy, bytes: Bytes): Promise<void> {
     const { peer: caller, capability } = task.info
-    const asked = { taskId: task.info.id, caller, capability, input: task.input, size: task.size }
+    const input = withMarks(task.input, task.files)
+    const asked = { taskId: task.info.id, caller, capability, input, size: task.size + sizeOf(task.files) }
     const consent = this.#consents.ask(policy, asked, task.abort.signal)
     task.isHeld = true
     this.#ledger.add(task)
@@ -241,16 +266,30 @@ export class TaskExecutor {
     const agreed = await consent
     if (isTerminal(task.info.state)) return
     if (agreed && (this.#hasPlace(offered) || this.#queue.hasRoom(task.size))) {
-      this.#place(task, offered, bytes)
+      if (task.files.length === 0) this.#place(task, offered, bytes)
+      else {
+        this.#keep(task, bytes)
+        this.#awaitFiles(task)
+      }
       return
     }
     this.#release(task)
+    task.openFiles()
     this.#ledger.apply(task, 'reject', { code: 'TASK_REJECTED', message: 'The task was refused.' })
     if (agreed) this.#reject(caller, task.id, 'full', 'All places of this peer are taken.')
     else this.#reject(caller, task.id, 'refused', 'The user of this peer did not agree.')
   }
 
   #admit(task: IncomingTask, offered: OfferedCapability, bytes: Bytes): void {
+    if (task.files.length > 0) {
+      task.isHeld = true
+      this.#ledger.add(task)
+      this.#keep(task, bytes)
+      this.#accept(task)
+      this.#renewal.schedule()
+      this.#awaitFiles(task)
+      return
+    }
     const waits = !this.#hasPlace(offered)
     if (waits) this.#queue.add(task, task.info.priority, task.size, this.#options.clock.now())
     this.#ledger.add(task)
@@ -258,6 +297,57 @@ export class TaskExecutor {
     this.#accept(task)
     this.#renewal.schedule()
     if (!waits) void this.#run(task, offered)
+  }
+
+  #hasRoomForFiles(caller: PeerId, size: number): boolean {
+    const withFiles = this.#ledger.live.filter(({ files }) => files.length > 0)
+    const awaited = withFiles.filter(({ info, isHeld }) => isHeld && info.peer === caller)
+    const held = withFiles.reduce((sum, { files }) => sum + sizeOf(files), 0)
+    return awaited.length < LIMITS.maxFilesAwaited && held + size <= LIMITS.maxHeldFileBytes
+  }
+
+  /** From now on the Blobs of its input are taken; those of a page before this one are here already, or coming. */
+  #awaitFiles(task: IncomingTask): void {
+    task.openFiles()
+    for (const transfer of this.#options.files.received(task.info.peer, task.id, 'input')) {
+      if (transfer !== undefined && transfer.info.state !== 'offered') this.#followFile(task, transfer)
+    }
+  }
+
+  async #takeFile(task: IncomingTask, offer: TransferOffer, size: number): Promise<void> {
+    await task.filesOpen
+    if (isTerminal(task.info.state) || offer.size !== size) return
+    try {
+      this.#followFile(task, offer.accept(undefined, { maxBytes: size }))
+    } catch (cause) {
+      this.#fileFailed(task, cause)
+    }
+  }
+
+  #followFile(task: IncomingTask, transfer: IncomingTransfer): void {
+    transfer.done.then(
+      () => this.#fileCame(task),
+      (cause: unknown) => this.#fileFailed(task, cause),
+    )
+  }
+
+  /** Never rejects. */
+  async #fileCame(task: IncomingTask): Promise<void> {
+    const { offered, files, info } = task
+    try {
+      const blobs = await this.#options.files.blobs(info.peer, task.id, 'input', files.length)
+      // One more that came last finds all of them.
+      if (blobs === undefined || offered === undefined || !task.isHeld || isTerminal(task.info.state)) return
+      task.input = attachTo(task.input, files, blobs)
+      this.#place(task, offered)
+    } catch (cause) {
+      this.#fileFailed(task, cause)
+    }
+  }
+
+  #fileFailed(task: IncomingTask, cause: unknown): void {
+    const { code, message } = toTsunagiError(cause, 'STORAGE_FAILED', 'A file of the input could not be kept.')
+    this.#end(task, 'fail', code, `A file of the input did not come. ${message}`)
   }
 
   /** The task, known to its caller already, runs or waits for a place. */
@@ -273,12 +363,16 @@ export class TaskExecutor {
 
   #newTask(
     key: string,
-    { task_id, input, partials }: Pick<Delegated, 'task_id' | 'input' | 'partials'>,
+    { task_id, input, partials, files = [] }: Pick<Delegated, 'task_id' | 'input' | 'partials' | 'files'>,
     size: number,
     info: TaskInfo,
   ): IncomingTask {
     const { clock } = this.#options
     const { peer } = info
+    let openFiles: () => void = () => undefined
+    const filesOpen = new Promise<void>((open) => {
+      openFiles = open
+    })
     const task: IncomingTask = {
       info,
       key,
@@ -286,6 +380,9 @@ export class TaskExecutor {
       offered: undefined,
       isHeld: false,
       input,
+      files,
+      filesOpen,
+      openFiles,
       size,
       wantsPartials: partials === true,
       abort: new AbortController(),
@@ -311,7 +408,8 @@ export class TaskExecutor {
       const bytes = await store?.value(record)
       const task_id = uuidBytes(record.info.id)
       const input = bytes && decodeCbor(bytes)
-      const given = { task_id, input, ...(record.partials && { partials: true as const }) }
+      const files = record.files.map(({ transfer: _, ...place }) => place)
+      const given = { task_id, input, files, ...(record.partials && { partials: true as const }) }
       const task = this.#newTask(record.key, given, record.size, record.info)
       task.isHeld = true
       this.#ledger.add(task)
@@ -332,14 +430,15 @@ export class TaskExecutor {
   /** A task of a page before this one goes on, as its capability says. */
   #resume(task: IncomingTask, offered: OfferedCapability): void {
     task.offered = offered
-    const problem = offered.checkInput(task.input)
+    const problem = inputProblem(offered, task.input, task.files)
     if (task.info.state === 'working' && offered.onReload === 'lost') {
       this.#end(task, 'fail', 'TASK_LOST', 'The page that ran the task was loaded anew.')
     } else if (problem !== undefined) {
       this.#end(task, 'fail', 'TASK_INPUT_INVALID', `The input does not fit its schema. ${problem}`)
     } else if (this.#hasPlace(offered) || this.#queue.hasRoom(task.size)) {
       this.#ledger.apply(task, 'again')
-      this.#place(task, offered)
+      if (task.files.length === 0) this.#place(task, offered)
+      else this.#awaitFiles(task)
     } else {
       this.#end(task, 'fail', 'TASK_LOST', 'All places of this peer are taken.')
     }
@@ -383,7 +482,7 @@ export class TaskExecutor {
     let finish: () => void
     try {
       const output: unknown = await offered.handler(task.input, this.#contextOf(task))
-      finish = () => this.#deliver(task, offered, output)
+      finish = () => void this.#deliver(task, offered, output)
     } catch (error) {
       finish = () => this.#end(task, 'fail', 'TASK_FAILED', messageOf(error))
     }
@@ -396,6 +495,7 @@ export class TaskExecutor {
       task.progress.finish()
       finish()
     }
+    this.#discardFiles(task)
     this.#startWaiting()
   }
 
@@ -429,21 +529,28 @@ export class TaskExecutor {
     }
   }
 
-  /** The task is completed when its caller has acknowledged the output; until then cancelling and losing the caller still count. */
-  #deliver(task: IncomingTask, offered: OfferedCapability, output: unknown): void {
+  /**
+   * The task is completed when its caller has acknowledged the output; until then cancelling and losing the caller still count.
+   * The Blobs go ahead of it: who has the output has all of it. Never rejects.
+   */
+  async #deliver(task: IncomingTask, offered: OfferedCapability, output: unknown): Promise<void> {
     const { policies, clock, sendResult, store } = this.#options
+    const { capability, peer } = task.info
     let payload: SessionPayload<'task_result'>
     try {
-      payload = checkedResult(task, offered, output)
+      const { value, blobs } = this.#options.files.detach(output, 'The output', 'TASK_OUTPUT_INVALID')
+      const files = placesOf(blobs)
+      payload = checkedResult(task, offered, value, files)
+      if (policies.of(capability).bytes !== undefined) {
+        policies.count(capability, peer, { bytes: encodeCbor(payload).length + sizeOf(files) }, clock.now())
+      }
+      if (blobs.length > 0) await this.#sendFiles(task, blobs)
     } catch (cause) {
       const { code, message } = toTsunagiError(cause, 'TASK_OUTPUT_INVALID', 'The output cannot be sent.')
       this.#end(task, 'fail', code, message)
       return
     }
-    const { capability, peer } = task.info
-    if (policies.of(capability).bytes !== undefined) {
-      policies.count(capability, peer, { bytes: encodeCbor(payload).length }, clock.now())
-    }
+    if (isTerminal(task.info.state)) return
     const { accepted, delivered } = sendResult(peer, payload)
     if (store !== undefined) {
       accepted.then(
@@ -457,12 +564,28 @@ export class TaskExecutor {
       )
     }
     delivered.then(
-      () => this.#ledger.apply(task, 'complete') && this.#keep(task, null),
+      () => {
+        if (this.#ledger.apply(task, 'complete')) this.#keep(task, null)
+        this.#discardFiles(task)
+      },
       (cause: unknown) => {
         const { code, message } = toTsunagiError(cause, 'LINK_FAILED', 'The output could not be sent.')
         this.#end(task, 'fail', code, message)
       },
     )
+  }
+
+  async #sendFiles(task: IncomingTask, blobs: readonly FoundBlob[]): Promise<void> {
+    const { peer } = task.info
+    const send = ({ blob }: FoundBlob, n: number) =>
+      this.#options.files.send(peer, task.id, 'output', n, blob, task.abort.signal)
+    await Promise.all(blobs.map(send))
+  }
+
+  /** Once it has ended and its handler, which may still read them, has returned. */
+  #discardFiles(task: IncomingTask): void {
+    if (task.files.length === 0 || this.#running.has(task) || !isTerminal(task.info.state)) return
+    this.#options.files.discard(task.info.peer, task.id, 'input')
   }
 
   /** Ends a task and tells its caller. */
@@ -482,7 +605,9 @@ export class TaskExecutor {
     const error = new TsunagiError(code, message)
     task.partials.end(error)
     task.abort.abort(error)
+    task.openFiles()
     this.#keep(task, null)
+    this.#discardFiles(task)
     return true
   }
 
@@ -531,14 +656,24 @@ export class TaskExecutor {
   }
 
   #keepAs(task: IncomingTask, info: TaskInfo, value?: Bytes | null): void {
-    const { key, wantsPartials } = task
+    const { key, wantsPartials: partials } = task
     const size = value === null ? 0 : task.size
-    this.#guarded(this.#options.store?.put({ key, info, size, ours: undefined, partials: wantsPartials }, value))
+    const files = isTerminal(info.state) ? [] : task.files.map((place) => ({ ...place, transfer: '' }))
+    this.#guarded(this.#options.store?.put({ key, info, size, ours: undefined, partials, files }, value))
   }
 
   #guarded(written: Promise<void> | undefined): void {
     written?.catch((cause: unknown) => {
       this.#options.onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A task of another peer could not be kept.'))
     })
+  }
+}
+
+/** Also where a place for a Blob is none: such an input fits no schema. */
+function inputProblem(offered: OfferedCapability, input: unknown, files: readonly TaskFilePlace[]): string | undefined {
+  try {
+    return offered.checkInput(withMarks(input, files))
+  } catch (cause) {
+    return toTsunagiError(cause, 'INVALID_FORMAT', 'It cannot be read.').message
   }
 }

@@ -5,7 +5,7 @@ import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { uuidText } from '../wire/uuid.ts'
 import { TaskCaller, type TaskCallerOptions } from './caller.ts'
-import { Outbox, settled } from './outbox.fixture.ts'
+import { noFiles, Outbox, settled } from './outbox.fixture.ts'
 import { compileSchema } from './schema.ts'
 
 const [ANNA, BERT, CARL] = ['did:key:z6MkAnna', 'did:key:z6MkBert', 'did:key:z6MkCarl']
@@ -34,6 +34,7 @@ beforeEach(() => {
     throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
   }
   caller = new TaskCaller({
+    files: noFiles,
     clock,
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,

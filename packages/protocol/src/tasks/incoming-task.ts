@@ -2,10 +2,11 @@
 import type { PeerId, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import type { SessionPayload } from '../messages.ts'
+import type { SessionPayload, TaskFilePlace } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { uuidText } from '../wire/uuid.ts'
 import type { OfferedCapability } from './capabilities.ts'
+import { withMarks } from './files.ts'
 import type { PartialSender } from './partials.ts'
 import { asItArrives } from './payload.ts'
 import type { ProgressMerger } from './progress.ts'
@@ -20,7 +21,13 @@ export interface IncomingTask {
   offered: OfferedCapability | undefined
   /** Nobody can start it yet: the user is asked, or its capability is not provided again. */
   isHeld: boolean
-  readonly input: unknown
+  /** With null for each of its Blobs, until all have come. */
+  input: unknown
+  readonly files: readonly TaskFilePlace[]
+  /** Fulfils when the task is taken, and with it its Blobs; also where it has ended before that. */
+  readonly filesOpen: Promise<void>
+  readonly openFiles: () => void
+  /** Of its message; the Blobs are not counted. */
   readonly size: number
   readonly wantsPartials: boolean
   readonly abort: AbortController
@@ -70,10 +77,15 @@ export function checkedResult(
   task: IncomingTask,
   offered: OfferedCapability,
   output: unknown,
-): SessionPayload<'task_result'> {
+  files: readonly TaskFilePlace[],
+): Extract<SessionPayload<'task_result'>, { state: 'completed' }> {
   const result = { task_id: task.id, state: 'completed' as const, output: output ?? null }
-  const payload = asItArrives(result, 'The output', 'TASK_OUTPUT_INVALID')
-  const problem = offered.checkOutput(payload.output)
+  const payload = asItArrives(
+    { ...result, ...(files.length > 0 && { files: [...files] }) },
+    'The output',
+    'TASK_OUTPUT_INVALID',
+  )
+  const problem = offered.checkOutput(withMarks(payload.output, files))
   if (problem === undefined) return payload
   throw new TsunagiError('TASK_OUTPUT_INVALID', `The output does not fit its schema. ${problem}`)
 }

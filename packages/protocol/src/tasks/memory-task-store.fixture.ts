@@ -7,6 +7,7 @@ import type { StoredTask, TaskStore } from './store.ts'
 interface Kept {
   readonly tasks: Map<string, StoredTask>
   readonly values: Map<string, Bytes>
+  readonly blobs: Map<string, readonly Blob[]>
   readonly contacts: Set<PeerId>
 }
 
@@ -16,7 +17,7 @@ export class MemoryTaskStore implements TaskStore {
   readonly #kept: Kept
   #crashed = false
 
-  constructor(kept: Kept = { tasks: new Map(), values: new Map(), contacts: new Set() }) {
+  constructor(kept: Kept = { tasks: new Map(), values: new Map(), blobs: new Map(), contacts: new Set() }) {
     this.#kept = kept
   }
 
@@ -32,17 +33,23 @@ export class MemoryTaskStore implements TaskStore {
     )
   }
 
-  put(task: StoredTask, value?: Bytes | null): Promise<void> {
-    return this.#call(({ tasks, values }) => {
+  put(task: StoredTask, value?: Bytes | null, given: readonly Blob[] = []): Promise<void> {
+    return this.#call(({ tasks, values, blobs }) => {
       const key = `${task.info.direction} ${task.key}`
       tasks.set(key, structuredClone(task))
+      if (value === undefined) return
+      blobs.set(key, given)
       if (value === null) values.delete(key)
-      else if (value !== undefined) values.set(key, value.slice())
+      else values.set(key, value.slice())
     })
   }
 
   value({ info, key }: StoredTask): Promise<Bytes | undefined> {
     return this.#call(({ values }) => values.get(`${info.direction} ${key}`)?.slice())
+  }
+
+  blobs({ info, key }: StoredTask): Promise<readonly Blob[]> {
+    return this.#call(({ blobs }) => blobs.get(`${info.direction} ${key}`) ?? [])
   }
 
   remove(direction: TaskInfo['direction'], key: string): Promise<void> {

@@ -1,6 +1,8 @@
 import type { PeerId } from '../api.ts'
 import type { TsunagiError } from '../errors.ts'
+import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionPayload, SessionType } from '../messages.ts'
+import { TaskFileTransfers } from './file-transfers.ts'
 import type { SendMessage, SendResult } from './payload.ts'
 
 interface Sent {
@@ -44,6 +46,15 @@ export class Outbox {
     return payload
   }
 }
+
+/** Of tasks without Blobs. */
+export const noFiles = new TaskFileTransfers(new FakeClock(), {
+  keepsFiles: false,
+  offerAs() {
+    throw new Error('There is nothing to send.')
+  },
+  received: () => undefined,
+})
 
 /** Lets every promise that can settle do so. */
 export const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 0))

@@ -1,7 +1,7 @@
 /** One task of ours: what the app holds of it, and which peer has it at present. */
 import type { AbortSignal, PeerId, Progress, Task, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
-import type { Priority } from '../messages.ts'
+import type { Priority, TaskFilePlace } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import type { Lease } from './lease.ts'
 import { PartialStream } from './partials.ts'
@@ -18,6 +18,8 @@ export interface Try {
   readonly isRestored: boolean
   /** Whether the peer has said on this page that it has it. */
   accepted: boolean
+  /** Aborts when the try has ended: nothing more is sent for it. */
+  readonly over: AbortController
 }
 
 export interface OutgoingTaskOptions {
@@ -42,7 +44,9 @@ export class OutgoingTask {
   /** Bytes of the input. */
   size = 0
   /** Undefined where a page before this one had it and it was not read from the store yet. */
-  input: { readonly value: unknown } | undefined
+  input: { readonly value: unknown; readonly blobs: readonly Blob[] } | undefined
+  /** Where the Blobs of the input stand in it. */
+  files: readonly TaskFilePlace[] = []
   wantsPartials = false
   idempotencyKey: string | undefined
   checkOutput: SchemaCheck | undefined

@@ -4,7 +4,7 @@ import { LIMITS } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
-import { Outbox, settled, taskId } from './outbox.fixture.ts'
+import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
 const [ALICE, MALLORY] = ['did:key:z6MkAlice', 'did:key:z6MkMallory']
@@ -33,6 +33,7 @@ beforeEach(() => {
     (_, context) => new Promise((fulfil) => runs.push({ context, fulfil })),
   )
   executor = new TaskExecutor({
+    files: noFiles,
     clock,
     capabilities,
     policies,

@@ -7,7 +7,7 @@ import { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
 import { MemoryTaskStore } from './memory-task-store.fixture.ts'
-import { Outbox, settled, taskId } from './outbox.fixture.ts'
+import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
 const [ALICE, BOB, CARL] = ['did:key:z6MkAlice', 'did:key:z6MkBob', 'did:key:z6MkCarl']
@@ -39,6 +39,7 @@ describe('the caller', () => {
 
   async function page(): Promise<void> {
     caller = new TaskCaller({
+      files: noFiles,
       clock,
       randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       send: outbox.send,
@@ -212,6 +213,7 @@ describe('the executor', () => {
     capabilities = new CapabilityRegistry()
     runs = []
     executor = new TaskExecutor({
+      files: noFiles,
       clock,
       capabilities,
       policies: new UsePolicies(() => false),

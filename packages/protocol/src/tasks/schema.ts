@@ -10,6 +10,7 @@ import {
 import * as v from 'valibot'
 import { TsunagiError } from '../errors.ts'
 import { parseAs } from '../wire/cbor.ts'
+import { BlobMark } from './files.ts'
 
 /** Undefined where the value fits, else where and why it does not. */
 export type SchemaCheck = (value: unknown) => string | undefined
@@ -92,20 +93,28 @@ const keywords: v.GenericSchema = v.pipe(
     contentEncoding: text,
   }),
   v.check(
-    (schema) => schema['contentEncoding'] !== 'binary' || schema['type'] === 'string',
-    'says contentEncoding binary, which needs the type string alone; use anyOf for alternatives',
+    (schema) => !isMarked(schema['contentEncoding']) || schema['type'] === 'string',
+    'says contentEncoding binary or blob, which needs the type string alone; use anyOf for alternatives',
   ),
 )
 
-/** The key under which the validator finds bytes: it knows the types of JSON only, so they come to it as `{ [BYTES]: length }`. */
-const BYTES = '\0bytes'
+/**
+ * What JSON Schema lacks, by the contentEncoding that stands for it, and the key under which the validator finds it: it knows
+ * the types of JSON only, so bytes come to it as `{ [key]: length }`.
+ */
+const MARKS = { binary: { key: '\0bytes', name: 'bytes' }, blob: { key: '\0blob', name: 'Blob' } } as const
+
+function isMarked(encoding: unknown): encoding is keyof typeof MARKS {
+  return encoding === 'binary' || encoding === 'blob'
+}
 
 /**
  * Makes ready to check values against `schema`.
  *
  * JSON Schema has no bytes. Here a `Uint8Array` is what `{ "type": "string", "contentEncoding": "binary" }` describes:
  * that form takes bytes and nothing else, `minLength` and `maxLength` then count bytes, and no other `type` takes them.
- * It works at the top, inside objects and arrays, and behind `$ref` and `anyOf`.
+ * It works at the top, inside objects and arrays, and behind `$ref` and `anyOf`. With `"contentEncoding": "blob"` it is a Blob,
+ * which comes to the check as a {@link BlobMark}.
  *
  * Not evaluated, so refused: `uniqueItems: true`, `$dynamicRef`, references to other documents.
  * Patterns run on what strangers send: one with nested repetition lets them stop this page.
@@ -125,7 +134,7 @@ export function compileSchema(schema: unknown, what: string): SchemaCheck {
       // The last one is the innermost of the branch that was looked at last: the most telling one.
       const error = errors.at(-1)
       if (error === undefined) return undefined
-      const place = error.instanceLocation.slice(1).replace('/%00bytes', '')
+      const place = error.instanceLocation.slice(1).replace(/\/%00(bytes|blob)/, '')
       return place === '' ? error.error : `At ${place}: ${error.error}`
     } catch {
       // A schema that refers to itself without end; the stack of the validator is the bound.
@@ -165,12 +174,13 @@ function withMarkedBytes(schema: Schema | boolean): Schema | boolean {
   const marked: Schema = Object.fromEntries(
     Object.entries(schema).map(([key, inner]) => [key, markedInside(key, inner)]),
   )
-  if (marked['contentEncoding'] === 'binary') {
+  const encoding: unknown = marked['contentEncoding']
+  if (isMarked(encoding)) {
     const { type: _, minLength, maxLength, ...rest } = marked
-    return { ...rest, allOf: [...(rest.allOf ?? []), bytesOf(minLength, maxLength)] }
+    return { ...rest, allOf: [...(rest.allOf ?? []), markOf(encoding, minLength, maxLength)] }
   }
   if (marked.type === 'object' || (Array.isArray(marked.type) && marked.type.includes('object'))) {
-    return { ...marked, allOf: [...(marked.allOf ?? []), noBytes()] }
+    return { ...marked, allOf: [...(marked.allOf ?? []), ...Object.values(MARKS).map(noMark)] }
   }
   return marked
 }
@@ -187,20 +197,22 @@ function markedInside(keyword: string, inner: unknown): unknown {
 // The validator reports a type it does not know as "Expected …": that is how its sentence comes to speak of bytes.
 const noType = (name: string) => ({ type: name as 'object' })
 
-function bytesOf(minimum: number | undefined, maximum: number | undefined): Schema {
+function markOf(encoding: keyof typeof MARKS, minimum: number | undefined, maximum: number | undefined): Schema {
+  const { key, name } = MARKS[encoding]
   return {
-    anyOf: [{ type: 'object', required: [BYTES] }, noType('bytes')],
-    properties: { [BYTES]: { ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }) } },
+    anyOf: [{ type: 'object', required: [key] }, noType(name)],
+    properties: { [key]: { ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }) } },
   }
 }
 
-function noBytes(): Schema {
+function noMark({ key, name }: { key: string; name: string }): Schema {
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-  return { if: { type: 'object', required: [BYTES] }, then: noType('object, not bytes') }
+  return { if: { type: 'object', required: [key] }, then: noType(`object, not ${name}`) }
 }
 
 function markBytes(value: unknown): unknown {
-  if (value instanceof Uint8Array) return { [BYTES]: value.length }
+  if (value instanceof Uint8Array) return { [MARKS.binary.key]: value.length }
+  if (value instanceof BlobMark) return { [MARKS.blob.key]: value.size }
   if (Array.isArray(value)) return value.map(markBytes)
   if (typeof value !== 'object' || value === null) return value
   // A key that begins as the mark does gets one more, so that no object can pass for bytes.

@@ -3,6 +3,7 @@
  * host without storage gives none, and then tasks last as long as the page.
  */
 import type { PeerId, TaskInfo } from '../api.ts'
+import type { TaskFilePlace } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import type { RetryRules } from './retry.ts'
 
@@ -16,6 +17,13 @@ export interface StoredTask {
   /** Undefined for those of others. */
   readonly ours: OwnTask | undefined
   readonly partials: boolean
+  /** The Blobs of its value. */
+  readonly files: readonly StoredFile[]
+}
+
+/** `transfer`: UUIDv4 text of the one by which it came here; '' for one of our own input. */
+export interface StoredFile extends TaskFilePlace {
+  readonly transfer: string
 }
 
 /** What only the caller of a task knows. */
@@ -30,12 +38,15 @@ export interface TaskStore {
   /** Oldest first. */
   load(): Promise<readonly StoredTask[]>
   /**
-   * The task is as given. `value` takes the place of its value, null removes it, and undefined leaves it. Made before it
+   * The task is as given. `value`, with the Blobs that belong to it, takes the place of its value, null removes it, and
+   * undefined leaves it. Made before it
    * returns: a page that ends after that leaves it to the next one.
    */
-  put(task: StoredTask, value?: Bytes | null): Promise<void>
+  put(task: StoredTask, value?: Bytes | null, blobs?: readonly Blob[]): Promise<void>
   /** Undefined where there is none. */
   value(task: StoredTask): Promise<Bytes | undefined>
+  /** Those that its value was put with; fewer where they are not there any more. */
+  blobs(task: StoredTask): Promise<readonly Blob[]>
   /** The task and its value go. */
   remove(direction: TaskInfo['direction'], key: string): Promise<void>
   contacts(): Promise<readonly PeerId[]>

@@ -9,7 +9,7 @@ import { PRIORITIES, type SessionPayload, type SessionType } from '../messages.t
 import { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
-import { Outbox, taskId } from './outbox.fixture.ts'
+import { noFiles, Outbox, taskId } from './outbox.fixture.ts'
 import type { SendMessage } from './payload.ts'
 import { UsePolicies } from './policy.ts'
 import { isTerminal } from './states.ts'
@@ -132,6 +132,7 @@ test('an executor keeps its bounds and ends every task once, whatever callers an
       const onError = (error: TsunagiError) => expect(error.code).toBe('QUEUE_FULL')
       const { capabilities } = workshop
       const executor = new TaskExecutor({
+        files: noFiles,
         clock,
         capabilities,
         policies: new UsePolicies(() => false),
@@ -303,6 +304,7 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         else void caller.handleResult(BOB, payload)
       })
       const executor = new TaskExecutor({
+        files: noFiles,
         clock,
         capabilities: workshop.capabilities,
         policies: new UsePolicies(() => false),
@@ -317,6 +319,7 @@ test('caller and executor agree on every task, and a stranger changes none', asy
       })
       const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length))
       const caller = new TaskCaller({
+        files: noFiles,
         clock,
         randomBytes,
         send: toExecutor.send,

@@ -1,5 +1,6 @@
 /** Which peer has which task at present (SPEC R61), and which had it before. */
 import type { PeerId } from '../api.ts'
+import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { uuidText } from '../wire/uuid.ts'
 import type { OutgoingTask, Try } from './outgoing-task.ts'
@@ -30,6 +31,7 @@ export class Tries {
   end({ task, tried }: Held): boolean {
     if (task.current !== tried) return false
     tried.lease.stop()
+    tried.over.abort(new TsunagiError('TRANSFER_CANCELED', 'The peer does not do the task any more.'))
     task.current = undefined
     this.#held.delete(tried.key)
     this.#former.set(tried.key, tried.peer)

@@ -14,6 +14,7 @@ import { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
 import { MemoryTaskStore } from './memory-task-store.fixture.ts'
+import { noFiles } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 import { isTerminal } from './states.ts'
 
@@ -129,6 +130,7 @@ class Helper {
         }),
     )
     return new TaskExecutor({
+      files: noFiles,
       clock: this.#page,
       capabilities,
       policies: new UsePolicies(() => false),
@@ -213,6 +215,7 @@ class Caller {
 
   #begin(): TaskCaller {
     return new TaskCaller({
+      files: noFiles,
       clock: this.#page,
       randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       send: (peer, type, payload) => {
