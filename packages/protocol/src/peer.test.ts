@@ -163,7 +163,8 @@ describe('a link that is lost', () => {
 
   test('that does not come back in time rejects what waits, and no promise stays open', async () => {
     provideAll(b)
-    const task = a.delegate(b, 'wait', null)
+    // Without a deadline it would wait longer: the peer may sleep, and be woken.
+    const task = a.delegate(b, 'wait', null, { deadline: LIMITS.linkPatience })
     await mesh.quiet()
     mesh.server.forget(b.key.publicKey)
     // The other page notices in half a minute that its socket is dead; by then nobody is to reach it.
@@ -172,7 +173,7 @@ describe('a link that is lost', () => {
     const sent = a.send(b, 'nobody there')
     await mesh.quiet()
     await mesh.pass(LIMITS.linkPatience)
-    expect([task().code, sent().code]).toEqual(['TASK_LOST', 'LINK_LOST'])
+    expect([task().code, sent().code]).toEqual(['TASK_DEADLINE', 'LINK_LOST'])
     expect(a.left.map(({ id }) => id)).toEqual([b.id])
   })
 })
