@@ -11,6 +11,8 @@ export interface Given {
   readonly task: Task
   /** What the work is about: a file's name, a place in the fractal; '' where only a page before this one knew. */
   readonly subject: string
+  /** The task that this one is another try of. */
+  readonly retryOf: string | undefined
   /** Undefined until the task is completed. */
   readonly output: { readonly value: unknown } | undefined
   /** What came of the result so far, oldest first; only the latest. */
@@ -49,7 +51,7 @@ export class GivenWork implements PagePart {
     this.#peer = peer
     for (const info of peer.tasks.toReversed()) {
       const task = info.direction === 'out' ? peer.task(info.id) : undefined
-      if (task !== undefined) this.#keep(task, { input: undefined, subject: '' }, undefined)
+      if (task !== undefined) this.#keep(task, { input: undefined, subject: '' })
     }
   }
 
@@ -63,7 +65,7 @@ export class GivenWork implements PagePart {
   }
 
   /** Gives `work` to another peer. What becomes of it is in peer.tasks and of(). */
-  give(capability: string, work: Work, options: DelegateOptions): void {
+  give(capability: string, work: Work, options: DelegateOptions, retryOf?: string): void {
     const peer = this.#peer
     if (peer === undefined) return
     const { file } = work
@@ -73,14 +75,14 @@ export class GivenWork implements PagePart {
       ...options,
     })
     if (file !== undefined) sendWith(peer, task, file, (error) => this.#host.report(work.subject, error))
-    this.#keep(task, work, () => this.give(capability, work, options))
+    this.#keep(task, work, () => this.give(capability, work, options, task.id), retryOf)
     this.#host.changed()
   }
 
-  #keep(task: Task, work: Work, again: (() => void) | undefined): void {
+  #keep(task: Task, work: Work, again?: () => void, retryOf?: string): void {
     const { subject } = work
     const weight = weightOf(work.input)
-    this.#kept.set(task.id, { given: { task, subject, output: undefined, partials: [], again }, weight })
+    this.#kept.set(task.id, { given: { task, subject, retryOf, output: undefined, partials: [], again }, weight })
     this.#forgetOldest()
     this.#follow(task, weight).catch((error) => this.#host.report(titleOf(task.info.capability), error))
   }

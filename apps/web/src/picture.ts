@@ -14,6 +14,8 @@ export interface Picture {
   readonly id: string
   readonly tile: Tile
   readonly subject: string
+  /** The picture that this one is another try of. */
+  readonly retryOf: string | undefined
   /** Milliseconds since 1970. */
   readonly startedAt: number
   readonly endedAt: number | undefined
@@ -63,7 +65,7 @@ export class Pictures implements PagePart {
     return this.#tasks.has(taskId)
   }
 
-  draw(tile: Tile, subject: string, options: Pick<MapOptions, 'priority'>): void {
+  draw(tile: Tile, subject: string, options: Pick<MapOptions, 'priority'>, retryOf?: string): void {
     const peer = this.#peer
     if (peer === undefined) return
     const id = `picture ${++this.#count}`
@@ -87,6 +89,7 @@ export class Pictures implements PagePart {
       id,
       tile,
       subject,
+      retryOf,
       startedAt: Date.now(),
       endedAt: undefined,
       state: 'working',
@@ -96,7 +99,7 @@ export class Pictures implements PagePart {
         this.#end(id, 'canceled', undefined)
         run.cancel()
       },
-      again: () => this.draw(tile, subject, options),
+      again: () => this.draw(tile, subject, options, id),
     }
     this.#pictures = [picture, ...this.#pictures]
     this.#forgetOldest()

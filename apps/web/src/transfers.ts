@@ -16,6 +16,8 @@ export class Transfers implements PagePart {
   readonly #files: TaskFiles
   readonly #account: Account
   readonly #stops: (() => void)[] = []
+  /** Received files that were thrown away: their transfers are remembered by the library for a while, and nothing to show. */
+  readonly #discarded = new WeakSet<Transfer>()
   /** What arrived and was counted, of transfers of this page. */
   readonly #counted = new Map<string, number>()
   #peer: Peer | undefined
@@ -44,7 +46,14 @@ export class Transfers implements PagePart {
 
   /** Newest first. Files that belong to a task are seen there. */
   get all(): readonly (Transfer | IncomingTransfer)[] {
-    return this.#peer?.transfers.filter(({ info }) => info.type !== TASK_FILE) ?? []
+    const isShown = (transfer: Transfer) => transfer.info.type !== TASK_FILE && !this.#discarded.has(transfer)
+    return this.#peer?.transfers.filter(isShown) ?? []
+  }
+
+  discard(transfer: IncomingTransfer): void {
+    transfer.discard()
+    this.#discarded.add(transfer)
+    this.#host.changed()
   }
 
   send(to: PeerId, file: File): void {

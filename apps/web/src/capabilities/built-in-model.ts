@@ -2,8 +2,8 @@ import type { CapabilityDescription, TaskHandler } from '@tsunagi/protocol'
 
 /** What is used of the browser's own language models, where it has any: Chrome's Prompt and Summarizer APIs. */
 interface ModelFactory<Model> {
-  availability(): Promise<'unavailable' | 'downloadable' | 'downloading' | 'available'>
-  create(options: { signal: unknown }): Promise<Model & { destroy(): void }>
+  availability(options: object): Promise<'unavailable' | 'downloadable' | 'downloading' | 'available'>
+  create(options: object): Promise<Model & { destroy(): void }>
 }
 interface Writer {
   promptStreaming(prompt: string, options: { signal: unknown }): AsyncIterable<string>
@@ -15,6 +15,12 @@ interface Summarizer {
 declare global {
   var LanguageModel: ModelFactory<Writer> | undefined
   var Summarizer: ModelFactory<Summarizer> | undefined
+}
+
+/** What each model has to be told of its output; English is what all of them know. */
+const OPTIONS = {
+  LanguageModel: { expectedOutputs: [{ type: 'text', languages: ['en'] }] },
+  Summarizer: { outputLanguage: 'en' },
 }
 
 /** Characters in and out: a model takes a few thousand words, and one that rambles has an end. */
@@ -55,16 +61,16 @@ export const textSummarize: CapabilityDescription = {
 }
 
 export const generate: TaskHandler = ({ prompt }: { prompt: string }, { signal, partial }) =>
-  written(globalThis.LanguageModel, signal, partial, (model) => model.promptStreaming(prompt, { signal }))
+  written<Writer>('LanguageModel', signal, partial, (model) => model.promptStreaming(prompt, { signal }))
 
 export const summarize: TaskHandler = ({ text }: { text: string }, { signal, partial }) =>
-  written(globalThis.Summarizer, signal, partial, (model) => model.summarizeStreaming(text, { signal }))
+  written<Summarizer>('Summarizer', signal, partial, (model) => model.summarizeStreaming(text, { signal }))
 
 /** Why this browser has no such model to give, in a sentence; undefined where it has. */
 export async function lacking(model: 'LanguageModel' | 'Summarizer'): Promise<string | undefined> {
   const factory = globalThis[model]
   if (factory === undefined) return 'Not offered: this browser has no language model built in.'
-  switch (await factory.availability()) {
+  switch (await factory.availability(OPTIONS[model])) {
     case 'available':
       return undefined
     case 'unavailable':
@@ -76,13 +82,14 @@ export async function lacking(model: 'LanguageModel' | 'Summarizer'): Promise<st
 }
 
 async function written<Model>(
-  factory: ModelFactory<Model> | undefined,
+  name: keyof typeof OPTIONS,
   signal: unknown,
   partial: (piece: string) => Promise<void>,
   write: (model: Model) => AsyncIterable<string>,
 ): Promise<{ text: string }> {
+  const factory = globalThis[name] as ModelFactory<Model> | undefined
   if (factory === undefined) throw new Error('This browser has no such model any more.')
-  const model = await factory.create({ signal })
+  const model = await factory.create({ ...OPTIONS[name], signal })
   try {
     let text = ''
     for await (const piece of write(model)) {

@@ -25,8 +25,9 @@ serveTasks<WasmInput>(async ({ module, text, bytes }, context): Promise<WasmOutp
   let memory: unknown
   /** The part of the module's memory that it names. @throws RangeError where there is no such part */
   const part = (at: number, size: number) => {
-    if (!(memory instanceof WebAssembly.Memory)) throw new Error('The module exports no “memory”.')
-    return new Uint8Array(memory.buffer, at >>> 0, size >>> 0)
+    const { buffer } = Object(memory) as Partial<WebAssembly.Memory>
+    if (!(buffer instanceof ArrayBuffer)) throw new Error('The module exports no “memory”.')
+    return new Uint8Array(buffer, at >>> 0, size >>> 0)
   }
   const functions: Record<(typeof WASM_INTERFACE.functions)[number], (...numbers: number[]) => number | undefined> = {
     input_length: () => input.length,

@@ -56,6 +56,8 @@ export class TaskLine extends LitElement {
 
   #renderActions(subject: string) {
     const { info, given } = this
+    if (info.endedAt === undefined && info.direction === 'in')
+      return action('End', `${subject} for ${store.labelOf(info.peer)}`, () => store.peer?.stopTask(info))
     if (info.endedAt === undefined && given !== undefined) return action('Cancel', subject, () => given.task.cancel())
     const failed = info.endedAt !== undefined && info.state !== 'completed'
     return failed && given?.again !== undefined ? action('Retry', subject, given.again) : nothing

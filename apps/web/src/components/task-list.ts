@@ -14,6 +14,8 @@ interface Entry {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly endedAt: number | undefined
+  /** The line that this one is another try of. */
+  readonly retryOf: string | undefined
   readonly what: { readonly task: TaskInfo } | { readonly picture: Picture }
 }
 
@@ -64,9 +66,7 @@ export class TaskList extends LitElement {
     this.#tick(running)
     const now = running ? Date.now() : 0
     const byId = new Map(entries.map((entry) => [entry.id, entry]))
-    // A task that comes in would push the others from under the pointer: then it waits below them.
-    const kept = this.matches(':hover') ? this.#shown.filter((id) => byId.has(id)) : []
-    this.#shown = [...kept, ...[...byId.keys()].filter((id) => !kept.includes(id))]
+    this.#shown = this.#order(byId)
     const inOrder = this.#shown.flatMap((id) => byId.get(id) ?? [])
     return html`
       <section class="panel" aria-labelledby="title">
@@ -84,6 +84,21 @@ export class TaskList extends LitElement {
         ${this.#renderList('For others', inOrder.filter(isForOthers), now)}
       </section>
     `
+  }
+
+  /**
+   * A task that comes in would push the others from under the pointer: while it is here, it waits below them. Another try takes
+   * the place of the one before, which is where the pointer is.
+   */
+  #order(entries: ReadonlyMap<string, Entry>): string[] {
+    if (!this.matches(':hover')) return [...entries.keys()]
+    const order = this.#shown.filter((id) => entries.has(id))
+    for (const { id, retryOf } of entries.values()) {
+      if (order.includes(id)) continue
+      const place = retryOf === undefined ? -1 : order.indexOf(retryOf)
+      order.splice(place < 0 ? order.length : place, 0, id)
+    }
+    return order
   }
 
   #renderList(title: string, entries: readonly Entry[], now: number) {
@@ -130,11 +145,13 @@ export class TaskList extends LitElement {
 function entryOf(task: TaskInfo): Entry {
   // Of tasks for others their callers chose the ids, which may be ours as well.
   const id = task.direction === 'out' ? task.id : `${task.peer} ${task.id}`
-  return { id, at: task.createdAt, endedAt: task.endedAt, what: { task } }
+  const retryOf = task.direction === 'out' ? store.given.of(id)?.retryOf : undefined
+  return { id, at: task.createdAt, endedAt: task.endedAt, retryOf, what: { task } }
 }
 
 function drawn(picture: Picture): Entry {
-  return { id: picture.id, at: picture.startedAt, endedAt: picture.endedAt, what: { picture } }
+  const { id, startedAt: at, endedAt, retryOf } = picture
+  return { id, at, endedAt, retryOf, what: { picture } }
 }
 
 function isForOthers({ what }: Entry): boolean {

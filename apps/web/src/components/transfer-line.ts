@@ -87,7 +87,7 @@ export class TransferLine extends LitElement {
                 type="application/octet-stream"
                 .make=${() => transfer.blob()}
               ></download-button>
-              <button type="button" class="quiet" aria-label="Discard ${name}" @click=${() => transfer.discard()}>Discard</button>
+              <button type="button" class="quiet" aria-label="Discard ${name}" @click=${() => store.transfers.discard(transfer)}>Discard</button>
             </div>`
           : nothing
       }
