@@ -1,6 +1,19 @@
 import { bare } from './bare.ts'
+import { libp2p } from './libp2p.ts'
+import { peerJs, peerJsRaw } from './peerjs.ts'
+import { simplePeer, simplePeerStream } from './simple-peer.ts'
 import type { System } from './system.ts'
-import { tsunagi } from './tsunagi.ts'
+import { trystero } from './trystero.ts'
+import { tsunagi, tsunagiTransfer } from './tsunagi.ts'
 
-/** In the order of the table; `bare` is first, since the others are shown as shares of it. */
-export const SYSTEMS: readonly System[] = [bare, tsunagi]
+export const SYSTEMS: readonly System[] = [
+  bare,
+  simplePeer,
+  simplePeerStream,
+  peerJs,
+  peerJsRaw,
+  trystero,
+  libp2p,
+  tsunagi,
+  tsunagiTransfer,
+]
