@@ -34,6 +34,8 @@ export class MeshServer {
   isDown = false
   /** Members that a welcome names at most. */
   sample = Number.POSITIVE_INFINITY
+  /** Whether the members are told of one that joins. */
+  tellsOfNewcomers = true
   /** The record that is shown for the member `of`. */
   shows: (record: Bytes, of: Bytes) => Bytes = (record) => record
 
@@ -131,6 +133,8 @@ export class MeshServer {
     if (message.type === 'ping') seat.tell({ type: 'pong', payload: message.payload })
     if (message.type === 'wake_up' && seat.key !== undefined) this.#wakeUp(seat, seat.key, message.payload)
     if (message.type === 'mail_taken') this.#taken(seat, message.payload.mail_id)
+    if (message.type === 'announce') seat.tags = message.payload.tags.map((tag) => tag.slice())
+    if (message.type === 'discover') this.#discover(seat, message.payload.tag)
     if (message.type !== 'relay' || seat.key === undefined) return
     const { publicKey, payload } = message
     if (this.#seatOf(publicKey) !== undefined) {
@@ -170,10 +174,15 @@ export class MeshServer {
       },
     })
     const joined = { event: 'joined', presence: this.shows(seat.presence, key) } as const
-    for (const other of others) other.tell({ type: 'presence', payload: joined })
+    for (const other of this.tellsOfNewcomers ? others : []) other.tell({ type: 'presence', payload: joined })
     this.#known.add(key.toString())
     this.#mails = this.#mails.filter(({ expires }) => expires > this.#clock.now())
     for (const mail of this.#mails) if (equalBytes(mail.to, key)) this.deliverMail(mail)
+  }
+
+  #discover(seat: Seat, tag: Bytes): void {
+    const found = this.#seats.filter((other) => other !== seat && other.tags.some((known) => equalBytes(known, tag)))
+    seat.tell({ type: 'found', payload: { tag: tag.slice(), members: found.map(({ presence }) => presence) } })
   }
 
   #left(seat: Seat): void {
@@ -191,6 +200,7 @@ class Seat implements Socket {
   readonly bufferedAmount = 0
   key: Bytes | undefined
   presence: Bytes = new Uint8Array()
+  tags: Bytes[] = []
   readonly #events: SocketEvents
   readonly #take: (bytes: Bytes) => void
   readonly #left: () => void

@@ -644,8 +644,9 @@ export class PeerService implements Peer {
     try {
       return choosePeer(this.peers, capability, this.#past, without)
     } catch (cause) {
-      this.#search.seek(capability)
-      throw cause
+      if (!this.#signaling.isPartlyKnown || !this.#search.seek(capability)) throw cause
+      const message = `None of the peers known here offers ${capability}; others of the mesh are asked for.`
+      throw new TsunagiError('UNKNOWN_CAPABILITY', message, { cause, retryAfter: LIMITS.nobodyPoll })
     }
   }
 

@@ -107,6 +107,7 @@ export class SignalingClient {
   #introduction: IntroductionKeys | undefined
   /** Our own record as the server has it, for those it does not tell of us. */
   #record: Bytes = new Uint8Array()
+  #total = 0
   #clockOffset = 0
   #iceServers: readonly IceServer[] = []
   #tags: Bytes[] = []
@@ -135,6 +136,11 @@ export class SignalingClient {
   /** Keys of those who are in the mesh, as far as the server told. */
   get members(): readonly Bytes[] {
     return this.#members.present
+  }
+
+  /** Whether the mesh had more members when we came than are known here: others may be found by discover(). */
+  get isPartlyKnown(): boolean {
+    return this.#members.present.length + 1 < this.#total
   }
 
   hasMember(publicKey: Uint8Array): boolean {
@@ -348,6 +354,7 @@ export class SignalingClient {
     this.#renewInTime(connection)
     if (this.#tags.length > 0) connection.send({ type: 'announce', payload: { tags: this.#tags } })
     this.#setStatus('online')
+    this.#total = welcome.total
     const named: Bytes[] = []
     for (const record of welcome.members) {
       const member = await this.#meet(connection, record, 'present')
