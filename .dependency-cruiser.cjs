@@ -45,7 +45,7 @@ module.exports = {
       to: {
         path: '^packages/[^/]+/src/',
         pathNot:
-          '^packages/protocol/src/(((browser|crypto|signaling|conformance)/)?index|browser/service-worker)[.]ts$',
+          '^packages/protocol/src/(((browser|crypto|signaling|conformance|testing)/)?index|browser/service-worker)[.]ts$',
       },
     },
     { name: 'library-knows-no-app', severity: 'error', from: { path: '^packages/' }, to: { path: '^(apps|test)/' } },
