@@ -11,10 +11,10 @@ import { type Database, openDatabase, storageFailure } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
 import { type BrowserReachability, createReachability } from './push.ts'
-import { WAKE_MESSAGE } from './service-worker.ts'
 import { createSessionStore } from './session-store.ts'
 import { readWakePolicy, writeWakePolicy } from './settings.ts'
 import { createTaskStore } from './task-store.ts'
+import { answerServiceWorker } from './wake-message.ts'
 import { openWebSocket } from './web-socket.ts'
 import { createWebRtcTransport } from './webrtc-link.ts'
 import { createWorkerClock } from './worker-clock.ts'
@@ -119,12 +119,7 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
   const tellHidden = () => peer.hidden(document.visibilityState === 'hidden')
   document.addEventListener('visibilitychange', tellHidden, { signal: awake.signal })
   tellHidden()
-  // Absent outside secure contexts, and in some private windows.
-  const workers: ServiceWorkerContainer | undefined = navigator.serviceWorker
-  workers?.addEventListener('message', ({ data }) => data === WAKE_MESSAGE && peer.reconnectNow(), {
-    signal: awake.signal,
-  })
-  workers?.startMessages()
+  answerServiceWorker(slot.number, () => peer.reconnectNow(), awake.signal)
   peer.on('status', (status) => {
     if (status === 'online') void reachability?.welcomed()
   })

@@ -7,9 +7,10 @@ import { equalBytes } from '../wire/bytes.ts'
 import { openDatabase } from './database.ts'
 import { SLOT_PARAMETER, slotLock } from './identity-slot.ts'
 import { type PushSetting, readPushSettings } from './settings.ts'
+import { WAKE_MESSAGE, type WakeMessage } from './wake-message.ts'
 
-/** What a page is told by its service worker when a push came for its peer. */
-export const WAKE_MESSAGE = 'tsunagi wake-up'
+/** A running page answers in a few milliseconds; one that is frozen, never. Firefox lets a click open a page for a second. */
+const ANSWER_WITHIN = 500
 
 // TypeScript has the types of a page or those of a worker; these are what is used of the latter.
 interface ExtendableEvent {
@@ -22,14 +23,17 @@ export interface NotificationClickEvent extends ExtendableEvent {
   readonly notification: { readonly data: unknown; close(): void }
 }
 interface PageClient {
-  readonly id: string
+  readonly url: string
   readonly visibilityState: 'visible' | 'hidden'
-  postMessage(message: unknown): void
+  postMessage(message: WakeMessage, transfer: readonly MessagePort[]): void
   focus(): Promise<unknown>
 }
 interface ServiceWorkerScope {
   readonly registration: ServiceWorkerRegistration
-  readonly clients: { get(id: string): Promise<PageClient | undefined>; openWindow(url: string): Promise<unknown> }
+  readonly clients: {
+    matchAll(options: { type: 'window'; includeUncontrolled: true }): Promise<readonly PageClient[]>
+    openWindow(url: string): Promise<unknown>
+  }
 }
 const worker = self as unknown as ServiceWorkerScope
 
@@ -57,8 +61,7 @@ export function handleNotificationClick(event: NotificationClickEvent): void {
 
 async function wake(label: Bytes | undefined, { title, options }: WakeNotification): Promise<void> {
   const target = (await settings()).find((setting) => label !== undefined && equalBytes(setting.label, label))
-  const page = target && (await pageIn(target.slot))
-  page?.postMessage(WAKE_MESSAGE)
+  const page = target && (await running(target.slot, await pages()))
   if (page?.visibilityState === 'visible') return
   // One for each peer, however many pushes come: the newer takes the place of the older.
   const slot = String(target?.slot ?? '')
@@ -68,9 +71,8 @@ async function wake(label: Bytes | undefined, { title, options }: WakeNotificati
 /** @param slot as a text; '' where the push was for no peer that is known, or is not any more */
 async function show(slot: string): Promise<void> {
   const target = (await settings()).find((setting) => String(setting.slot) === slot)
-  const page = target && (await pageIn(target.slot))
+  const page = target && (await pageOf(target))
   if (page !== undefined) {
-    page.postMessage(WAKE_MESSAGE)
     await page.focus()
     return
   }
@@ -79,11 +81,35 @@ async function show(slot: string): Promise<void> {
   await worker.clients.openWindow(url.href)
 }
 
-/** The open page that is the peer of that slot: it holds its lock. */
-async function pageIn(slot: number): Promise<PageClient | undefined> {
+/** The open page that is the peer of that slot. A frozen one does not say so, but holds the lock of the slot. */
+async function pageOf({ slot, url }: PushSetting): Promise<PageClient | undefined> {
+  const open = await pages()
+  const page = await running(slot, open)
+  if (page !== undefined) return page
   const { held = [] } = await navigator.locks.query()
-  const clientId = held.find(({ name }) => name === slotLock(slot))?.clientId
-  return clientId === undefined ? undefined : worker.clients.get(clientId)
+  const isHeld = held.some(({ name }) => name === slotLock(slot))
+  return isHeld ? open.find((client) => samePage(client.url, url)) : undefined
+}
+
+function pages(): Promise<readonly PageClient[]> {
+  return worker.clients.matchAll({ type: 'window', includeUncontrolled: true })
+}
+
+/** Asks all pages; the one that is the peer of that slot answers, and comes back to the mesh. */
+function running(slot: number, open: readonly PageClient[]): Promise<PageClient | undefined> {
+  return new Promise((resolve) => {
+    for (const client of open) {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = () => resolve(client)
+      client.postMessage({ type: WAKE_MESSAGE, slot }, [port2])
+    }
+    setTimeout(resolve, open.length > 0 ? ANSWER_WITHIN : 0, undefined)
+  })
+}
+
+function samePage(one: string, other: string): boolean {
+  const [a, b] = [new URL(one), new URL(other)]
+  return a.origin === b.origin && a.pathname === b.pathname
 }
 
 /** None where they cannot be read: a notification is owed to the browser all the same. */
