@@ -1,8 +1,10 @@
 /** What peers give each other, and what each person allows: files, work by consent, strangers' code, and the account of it. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { ECHO, imported, moduleOf, section } from '../apps/web/src/capabilities/wasm-module.fixture.ts'
 import {
   appServer,
@@ -34,18 +36,30 @@ const question = (page: Page, text: string | RegExp) =>
   page.getByRole('region', { name: 'Questions' }).getByRole('article').filter({ hasText: text })
 const answer = (asked: Locator, word: string) => asked.getByRole('button', { name: new RegExp(`^${word}: `) }).click()
 
-async function send(page: Page, name: string, buffer: Buffer): Promise<void> {
+/** A file of that name on this machine's disk, for the test. */
+async function fileNamed(name: string, content: Buffer): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tsunagi-test-'))
+  folders.push(folder)
+  await writeFile(path.join(folder, name), content)
+  return path.join(folder, name)
+}
+
+const folders: string[] = []
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })))
+})
+
+async function send(page: Page, file: string): Promise<void> {
   const panel = page.locator('transfer-panel')
   if (!(await panel.getByLabel('Files, chosen').isVisible())) await panel.getByText('Send files').click()
-  await panel.getByLabel('Files, chosen').setInputFiles({ name, mimeType: 'text/plain', buffer })
+  await panel.getByLabel('Files, chosen').setInputFiles(file)
 }
 
 test('a file is offered by name and size, and goes only where it is accepted', async () => {
   const [page, other] = await twoTabs()
   const from = await fingerprintOf(page)
-  const content = fileOf(3_000_000)
   // A name that would read “exe.jpg” in a line that lets it.
-  await send(page, 'holiday\u202egpj.exe', content)
+  await send(page, await fileNamed('holiday\u202egpj.exe', fileOf(3_000_000)))
   const asked = question(other, 'holiday gpj.exe, 2.9')
   await asked.getByText(from).waitFor()
   await answer(asked, 'Decline')
@@ -68,8 +82,9 @@ test('a file is offered by name and size, and goes only where it is accepted', a
 
 test('a transfer is cancelled by either side, and goes on after its sender was loaded anew', async () => {
   const [page, other] = await twoTabs()
-  const content = fileOf(48_000_000)
-  await send(page, 'film.bin', content)
+  const content = fileOf(24_000_000)
+  const [film, series] = [await fileNamed('film.bin', content), await fileNamed('series.bin', content)]
+  await send(page, film)
   await answer(question(other, 'film.bin'), 'Accept')
   await files(other)
     .first()
@@ -78,7 +93,7 @@ test('a transfer is cancelled by either side, and goes on after its sender was l
   await files(other).first().getByRole('button', { name: 'Cancel film.bin' }).click()
   await files(page).first().getByText('failed').waitFor()
 
-  await send(page, 'series.bin', content)
+  await send(page, series)
   await answer(question(other, 'series.bin'), 'Accept')
   await files(page)
     .first()
@@ -86,9 +101,7 @@ test('a transfer is cancelled by either side, and goes on after its sender was l
     .waitFor()
   await page.reload()
   await files(page).first().getByText('interrupted').waitFor()
-  await page
-    .getByLabel('Choose the same file to go on')
-    .setInputFiles({ name: 'series.bin', mimeType: 'text/plain', buffer: content })
+  await page.getByLabel('Choose the same file to go on').setInputFiles(series)
   await files(page).first().getByText('completed').waitFor()
   const saving = other.waitForEvent('download')
   await other.getByRole('button', { name: 'Download series.bin' }).click()
@@ -97,8 +110,9 @@ test('a transfer is cancelled by either side, and goes on after its sender was l
 
 test('a file larger than any message is hashed, and stays nowhere', async () => {
   const [page, other] = await twoTabs()
-  const content = fileOf(20_000_000)
-  await pickFile(page, 'large.bin', content)
+  const content = fileOf(17_000_000)
+  await page.getByRole('combobox', { name: 'Work' }).selectOption({ label: 'SHA-256 of a file' })
+  await page.locator('hand-over input[type=file]').setInputFiles(await fileNamed('large.bin', content))
   await handOver(page)
   await latestTask(page).getByText(sha256(content)).waitFor()
   expect(await files(other).count()).toBe(0)

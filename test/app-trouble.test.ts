@@ -137,5 +137,5 @@ test('a form that lacks something says so where it is', async () => {
   await page.getByRole('alert').getByText('“Iterations” takes a number from 1 to 20000.').waitFor()
   await page.getByRole('combobox', { name: 'Work' }).selectOption({ label: 'SHA-256 of a file' })
   await handOver(page)
-  await page.getByRole('alert').getByText('Choose a file first.').waitFor()
+  await page.getByRole('alert').getByText('Choose a file for “File” first.').waitFor()
 })

@@ -101,7 +101,7 @@ async function openKitchen(): Promise<[Page, Page]> {
           { dish: 'Ramen', price: 9 },
           { dish: 'Udon', price: 8 },
         ]
-      if (what === 'picture') return { photo: bytes, by: 'Ada' }
+      if (what === 'picture') return { photo: new Blob([bytes]), by: 'Ada' }
       await context.partial('Once ')
       await context.partial('upon ')
       await new Promise((resolve, reject) => {

@@ -88,7 +88,11 @@ test('of four tabs each pair has a session, and each works for each', async () =
       const { peer } = window
       const tasks = peer?.peers.map(async ({ id }, j) => {
         const bytes = new Uint8Array([first, j])
-        const { digest } = await peer.delegate<{ digest: string }>('file.sha256', { bytes }, { to: id }).result
+        const { digest } = await peer.delegate<{ digest: string }>(
+          'file.sha256',
+          { file: new Blob([bytes]) },
+          { to: id },
+        ).result
         return digest
       })
       return Promise.all(tasks ?? [])

@@ -72,7 +72,7 @@ export class Account implements PagePart {
   }
 
   detach(): void {
-    this.#save()
+    this.save()
     for (const stop of this.#stops.splice(0)) stop()
     this.#working.clear()
     this.#peer = undefined
@@ -111,10 +111,11 @@ export class Account implements PagePart {
   #add(peer: PeerId, more: Partial<Sums>): void {
     if (peer === '') return
     this.#unsaved.set(peer, added(this.#unsaved.get(peer) ?? NOTHING, { ...NOTHING, ...more }))
-    this.#saving ??= setTimeout(() => this.#save(), SAVE_AFTER)
+    this.#saving ??= setTimeout(() => this.save(), SAVE_AFTER)
   }
 
-  #save(): void {
+  /** Keeps what was added since the last time; what a page adds in its last half second is lost otherwise. */
+  save(): void {
     clearTimeout(this.#saving)
     this.#saving = undefined
     if (this.#unsaved.size === 0) return

@@ -5,6 +5,7 @@ import {
   fingerprintOf,
   LIMITS,
   type Peer,
+  type TaskFileInfo,
 } from '@tsunagi/protocol'
 import { BUILT_IN, titleOf } from './capabilities/index.ts'
 import { plainText, size } from './format.ts'
@@ -79,7 +80,9 @@ export class Consent implements PagePart {
     const wish = `asks this browser to: ${titleOf(capability)}`
     const name = this.#peer?.peers.find(({ id }) => id === caller)?.name || fingerprintOf(caller)
     this.#host.announce(`${name} ${wish}. Allow or deny it at the end of the page.`)
-    const words = Object.values(Object(input)).find((part): part is string => typeof part === 'string' && part !== '')
+    const words = Object.values(Object(input))
+      .map(wordsOf)
+      .find((text) => text !== '')
     const detail = `${size(bytes)} of input${words === undefined ? '' : `: “${plainText(words, 120)}”`}`
     return this.#questions.ask(
       { from: caller, wish, detail, yes: 'Allow', no: 'Deny' },
@@ -87,6 +90,13 @@ export class Consent implements PagePart {
       signal as AbortSignal,
     )
   }
+}
+
+/** A text, or the name of a file. */
+function wordsOf(part: unknown): string {
+  if (typeof part === 'string') return part
+  const { name } = Object(part) as Partial<TaskFileInfo>
+  return typeof name === 'string' ? name : ''
 }
 
 function readChoice(name: string, value: unknown): [string, Choice][] {

@@ -1,10 +1,9 @@
 import { type DelegateOptions, LIMITS, type Peer, type Task } from '@tsunagi/protocol'
 import type { Account } from './account.ts'
 import { titleOf } from './capabilities/index.ts'
-import { sendWith } from './capabilities/task-file.ts'
 import type { Work } from './components/work-input.ts'
 import type { PageHost, PagePart } from './page-part.ts'
-import { weightOf } from './weight.ts'
+import { fileBytesOf, weightOf } from './weight.ts'
 
 /** A task that was given away, with what only this page knows of it. */
 export interface Given {
@@ -30,7 +29,7 @@ interface Kept {
 /** Tasks kept for reading and for giving them away again, and the bytes they hold together. */
 const MAX_KEPT = 64
 const MAX_KEPT_BYTES = 96 * 1_024 * 1_024
-/** Bytes a millisecond: a file beside a task that goes more slowly is given up. */
+/** Bytes a millisecond: a task whose files go more slowly is given up. */
 const SLOWEST_FILE = 500
 const MAX_PARTIALS = 500
 const PARTIAL_BYTES = 1_024 * 1_024
@@ -68,13 +67,11 @@ export class GivenWork implements PagePart {
   give(capability: string, work: Work, options: DelegateOptions, retryOf?: string): void {
     const peer = this.#peer
     if (peer === undefined) return
-    const { file } = work
     const task = peer.delegate(capability, work.input, {
       partials: true,
-      ...(file !== undefined && { deadline: deadlineFor(file.file.size) }),
+      deadline: deadlineFor(fileBytesOf(work.input)),
       ...options,
     })
-    if (file !== undefined) sendWith(peer, task, file, (error) => this.#host.report(work.subject, error))
     this.#keep(task, work, () => this.give(capability, work, options, task.id), retryOf)
     this.#host.changed()
   }

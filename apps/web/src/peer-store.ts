@@ -15,7 +15,6 @@ import { Account } from './account.ts'
 import { fractalTile } from './capabilities/fractal-tile.ts'
 import { BUILT_IN, type BuiltIn, provide } from './capabilities/index.ts'
 import type { Tile } from './capabilities/mandelbrot.ts'
-import { TaskFiles } from './capabilities/task-file.ts'
 import type { Work } from './components/work-input.ts'
 import { Consent } from './consent.ts'
 import { plainText } from './format.ts'
@@ -73,7 +72,6 @@ export class PeerStore {
   #announcement = ''
   #drawing: ReturnType<typeof setTimeout> | undefined
   #stopTrace: (() => void) | undefined
-  readonly #files = new TaskFiles()
   readonly #part: PageHost = {
     changed: () => this.#changed(),
     announce: (text) => this.#announce(text),
@@ -84,7 +82,7 @@ export class PeerStore {
   readonly consent = new Consent(this.#part, this.questions)
   readonly given = new GivenWork(this.#part, this.account)
   readonly pictures = new Pictures(this.#part, this.account)
-  readonly transfers = new Transfers(this.#part, this.questions, this.#files, this.account)
+  readonly transfers = new Transfers(this.#part, this.questions, this.account)
   readonly #parts: readonly PagePart[] = [this.account, this.consent, this.given, this.pictures, this.transfers]
   readonly #lacking = new Map<string, string | undefined>()
   readonly #hosts = new Set<ReactiveControllerHost>()
@@ -251,7 +249,7 @@ export class PeerStore {
   }
 
   #provideAll(peer: Peer): void {
-    const offer = (builtIn: BuiltIn) => provide(peer, builtIn, this.#files, (handler) => this.#counted(handler))
+    const offer = (builtIn: BuiltIn) => provide(peer, builtIn, (handler) => this.#counted(handler))
     for (const builtIn of BUILT_IN) {
       builtIn.lacking().then(
         (lack) => {

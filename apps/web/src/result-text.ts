@@ -13,6 +13,7 @@ export function jsonOf(value: unknown, showBytes: (bytes: Uint8Array) => string)
     value,
     (_key, inner) => {
       if (inner instanceof Uint8Array) return showBytes(inner)
+      if (inner instanceof Blob) return `a file of ${inner.size} bytes`
       return typeof inner === 'bigint' ? String(inner) : inner
     },
     2,

@@ -1,3 +1,4 @@
+import { LIMITS } from '@tsunagi/protocol'
 import { describe, expect, test } from 'vitest'
 import { type Field, fieldsOf, MAX_INPUT_BYTES, numberWords, parse } from './schema-fields.ts'
 
@@ -44,6 +45,10 @@ describe('a form is made', () => {
   test('that takes no file larger than a task can carry, whatever the schema says', () => {
     expect(only({ type: 'string', contentEncoding: 'binary' }).kind).toMatchObject({ most: MAX_INPUT_BYTES })
     expect(only({ type: 'string', contentEncoding: 'binary', maxLength: 9 }).kind).toMatchObject({ most: 9 })
+    expect(only({ type: 'string', contentEncoding: 'blob', maxLength: 9e15 }).kind).toMatchObject({
+      most: LIMITS.maxTaskFileBytes,
+      as: 'blob',
+    })
   })
 
   test.each<[string, unknown]>([

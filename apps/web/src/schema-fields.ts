@@ -1,5 +1,5 @@
 /** What a form asks for, made from a JSON Schema that another peer announced. */
-import { PROTOCOL } from '@tsunagi/protocol'
+import { LIMITS, PROTOCOL } from '@tsunagi/protocol'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -17,7 +17,7 @@ export type Kind =
     }
   | { readonly type: 'flag' }
   | { readonly type: 'choice'; readonly options: readonly (string | number | boolean | null)[] }
-  | { readonly type: 'file'; readonly least: number; readonly most: number }
+  | { readonly type: 'file'; readonly least: number; readonly most: number; readonly as: 'bytes' | 'blob' }
 
 export interface Field {
   /** The property it fills. */
@@ -113,7 +113,20 @@ function numberKind(schema: Schema, whole: boolean): Kind {
 function textKind(schema: Schema): Kind | undefined {
   const least = numberIn(schema, 'minLength', 0)
   if (schema['contentEncoding'] === 'binary') {
-    return { type: 'file', least, most: Math.min(numberIn(schema, 'maxLength', Infinity), MAX_INPUT_BYTES) }
+    return {
+      type: 'file',
+      least,
+      most: Math.min(numberIn(schema, 'maxLength', Infinity), MAX_INPUT_BYTES),
+      as: 'bytes',
+    }
+  }
+  if (schema['contentEncoding'] === 'blob') {
+    return {
+      type: 'file',
+      least,
+      most: Math.min(numberIn(schema, 'maxLength', Infinity), LIMITS.maxTaskFileBytes),
+      as: 'blob',
+    }
   }
   // Text in another encoding is nothing that people type.
   if (schema['contentEncoding'] !== undefined) return undefined

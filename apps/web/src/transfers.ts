@@ -1,11 +1,12 @@
-import type { IncomingTransfer, Peer, PeerId, Transfer, TransferInfo, TransferOffer } from '@tsunagi/protocol'
+import type { IncomingTransfer, Peer, PeerId, TaskInfo, Transfer, TransferInfo, TransferOffer } from '@tsunagi/protocol'
 import { fingerprintOf } from '@tsunagi/protocol'
 import type { Account } from './account.ts'
-import { TASK_FILE, type TaskFiles } from './capabilities/task-file.ts'
 import { plainText, size } from './format.ts'
 import type { PageHost, PagePart } from './page-part.ts'
 import type { Questions } from './questions.ts'
 
+/** The library makes the id of a task's file from that of the task, and its last two bytes from which file it is (SPEC R92). */
+const TASK_FILE_ID = /[08]00[0-9a-f]$/
 /** A person has so long to answer an offer. */
 const ANSWER_TIME = 5 * 60_000
 
@@ -13,19 +14,19 @@ const ANSWER_TIME = 5 * 60_000
 export class Transfers implements PagePart {
   readonly #host: PageHost
   readonly #questions: Questions
-  readonly #files: TaskFiles
   readonly #account: Account
   readonly #stops: (() => void)[] = []
+  /** Those that this page sent or accepted. */
+  readonly #own = new Set<string>()
   /** Received files that were thrown away: their transfers are remembered by the library for a while, and nothing to show. */
   readonly #discarded = new WeakSet<Transfer>()
   /** What arrived and was counted, of transfers of this page. */
   readonly #counted = new Map<string, number>()
   #peer: Peer | undefined
 
-  constructor(host: PageHost, questions: Questions, files: TaskFiles, account: Account) {
+  constructor(host: PageHost, questions: Questions, account: Account) {
     this.#host = host
     this.#questions = questions
-    this.#files = files
     this.#account = account
   }
 
@@ -41,12 +42,14 @@ export class Transfers implements PagePart {
   detach(): void {
     for (const stop of this.#stops.splice(0)) stop()
     this.#counted.clear()
+    this.#own.clear()
     this.#peer = undefined
   }
 
-  /** Newest first. Files that belong to a task are seen there. */
+  /** Newest first, without the files of tasks, which are seen there. */
   get all(): readonly (Transfer | IncomingTransfer)[] {
-    const isShown = (transfer: Transfer) => transfer.info.type !== TASK_FILE && !this.#discarded.has(transfer)
+    const isShown = (transfer: Transfer) =>
+      (this.#own.has(transfer.id) || !TASK_FILE_ID.test(transfer.id)) && !this.#discarded.has(transfer)
     return this.#peer?.transfers.filter(isShown) ?? []
   }
 
@@ -56,8 +59,22 @@ export class Transfers implements PagePart {
     this.#host.changed()
   }
 
+  /** Bytes of a task's files that have moved, and of all of them as far as they are known; undefined where it has none. */
+  ofTask({ id, peer }: TaskInfo): { readonly moved: number; readonly size: number } | undefined {
+    const files = this.#peer?.transfers.filter(({ info }) => {
+      return info.peer === peer && info.id.slice(0, -4) === id.slice(0, -4) && !this.#own.has(info.id)
+    })
+    if (files === undefined || files.length === 0) return undefined
+    const sum = (bytes: readonly number[]) => bytes.reduce((a, b) => a + b, 0)
+    return {
+      moved: sum(files.map(({ info }) => info.bytes)),
+      size: sum(files.map(({ info }) => info.size ?? info.bytes)),
+    }
+  }
+
   send(to: PeerId, file: File): void {
     const transfer = this.#peer?.transfer(to, file)
+    if (transfer !== undefined) this.#own.add(transfer.id)
     transfer?.done.then(
       () => this.#host.announce(`“${file.name}” has arrived.`),
       (error) => {
@@ -78,9 +95,6 @@ export class Transfers implements PagePart {
   }
 
   async #consider(offer: TransferOffer): Promise<void> {
-    if (this.#files.take(offer)) return
-    // A file for a task that is not waiting for it is nothing to ask a person about.
-    if (offer.type === TASK_FILE) return
     const withdrawn = new AbortController()
     const stop = this.#peer?.on('transferprogress', ({ id, state }) => {
       if (id === offer.id && state === 'failed') withdrawn.abort()
@@ -96,6 +110,7 @@ export class Transfers implements PagePart {
     )
     stop?.()
     if (!agreed || withdrawn.signal.aborted) return
+    this.#own.add(offer.id)
     const transfer = offer.accept()
     transfer.done.then(
       () => this.#host.announce(`${name} has arrived.`),

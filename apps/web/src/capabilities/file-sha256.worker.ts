@@ -13,7 +13,7 @@ export interface FileDigest {
 /** Read at a time: what a worker holds of a file of any size. */
 const PIECE = 1_024 * 1_024
 
-serveTasks<Blob>(async (file, context): Promise<FileDigest> => {
+serveTasks<{ readonly file: Blob }>(async ({ file }, context): Promise<FileDigest> => {
   const started = performance.now()
   const hash = new Sha256()
   for (let at = 0; at < file.size; at += PIECE) {

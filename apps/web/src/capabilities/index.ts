@@ -2,7 +2,6 @@ import type { Audience, CapabilityDescription, Peer, TaskHandler } from '@tsunag
 import { generate, lacking, summarize, textGenerate, textSummarize } from './built-in-model.ts'
 import { digestFile, fileSha256 } from './file-sha256.ts'
 import { drawTile, fractalTile } from './fractal-tile.ts'
-import type { TaskFiles } from './task-file.ts'
 import { runWasm, wasmRun } from './wasm-run.ts'
 
 /** Something this app can do for others. */
@@ -12,28 +11,28 @@ export interface BuiltIn extends CapabilityDescription {
   readonly initially: Audience
   /** Why this browser cannot do it, in a sentence; undefined where it can. */
   lacking(): Promise<string | undefined>
-  handler(files: TaskFiles): TaskHandler
+  readonly handler: TaskHandler
 }
 
 const nothing = async () => undefined
 
 export const BUILT_IN: readonly BuiltIn[] = [
-  { ...fractalTile, title: 'Draw a fractal', initially: 'mesh', lacking: nothing, handler: () => drawTile },
+  { ...fractalTile, title: 'Draw a fractal', initially: 'mesh', lacking: nothing, handler: drawTile },
   { ...fileSha256, title: 'SHA-256 of a file', initially: 'mesh', lacking: nothing, handler: digestFile },
-  { ...wasmRun, title: 'Run a WebAssembly module', initially: 'ask', lacking: nothing, handler: () => runWasm },
+  { ...wasmRun, title: 'Run a WebAssembly module', initially: 'ask', lacking: nothing, handler: runWasm },
   {
     ...textGenerate,
     title: 'Write a text',
     initially: 'ask',
     lacking: () => lacking('LanguageModel'),
-    handler: () => generate,
+    handler: generate,
   },
   {
     ...textSummarize,
     title: 'Summarize a text',
     initially: 'ask',
     lacking: () => lacking('Summarizer'),
-    handler: () => summarize,
+    handler: summarize,
   },
 ]
 
@@ -46,9 +45,8 @@ export function titleOf(capability: string): string {
 export function provide(
   peer: Peer,
   { name, version, description, input, output, handler }: BuiltIn,
-  files: TaskFiles,
   counted: (handler: TaskHandler) => TaskHandler,
 ): void {
   const described = { name, version, input, output, ...(description !== undefined && { description }) }
-  peer.provide(described, counted(handler(files)))
+  peer.provide(described, counted(handler))
 }

@@ -10,7 +10,6 @@ import {
 } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { keyed } from 'lit/directives/keyed.js'
-import { fileSha256 } from '../capabilities/file-sha256.ts'
 import { fractalTile } from '../capabilities/fractal-tile.ts'
 import { BUILT_IN, titleOf } from '../capabilities/index.ts'
 import { plainText } from '../format.ts'
@@ -19,7 +18,6 @@ import { store } from '../peer-store.ts'
 import { fieldsOf } from '../schema-fields.ts'
 import { controls } from '../styles/controls.ts'
 import type { Work, WorkInput } from './work-input.ts'
-import './file-input.ts'
 import './json-input.ts'
 import './schema-form.ts'
 import './tile-input.ts'
@@ -140,7 +138,6 @@ export class HandOver extends LitElement {
 
   #renderInput(offered: readonly CapabilityDescription[]) {
     if (this.#capability === fractalTile.name) return html`<tile-input class="input"></tile-input>`
-    if (this.#capability === fileSha256.name) return html`<file-input class="input"></file-input>`
     const described = this.#described(offered)
     const fields = fieldsOf(described?.input)
     return html`

@@ -142,7 +142,7 @@ async function readField(field: Field, control: HTMLInputElement): Promise<Readi
 
 async function readFiles(
   { title, list, required }: Field,
-  { least, most }: Extract<Kind, { type: 'file' }>,
+  { least, most, as }: Extract<Kind, { type: 'file' }>,
   files: readonly File[],
 ): Promise<Reading> {
   const [first] = files
@@ -154,8 +154,8 @@ async function readFiles(
     throw new Error(
       `“${wrong.name}” has ${size(wrong.size)}; this takes ${least > 0 ? `${size(least)} to ` : 'at most '}${size(most)}.`,
     )
-  const bytes = await Promise.all(files.map(bytesOf))
-  return { value: list === undefined ? bytes[0] : bytes, subject: `${first.name}, ${size(first.size)}` }
+  const values = as === 'blob' ? files : await Promise.all(files.map(bytesOf))
+  return { value: list === undefined ? values[0] : values, subject: `${first.name}, ${size(first.size)}` }
 }
 
 async function bytesOf(file: File): Promise<Uint8Array<ArrayBuffer>> {

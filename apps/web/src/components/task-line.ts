@@ -1,7 +1,7 @@
 import type { TaskInfo } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { titleOf } from '../capabilities/index.ts'
-import { about, plainText, span, timeLeft, timeOfDay } from '../format.ts'
+import { about, plainText, size, span, timeLeft, timeOfDay } from '../format.ts'
 import type { Given } from '../given-work.ts'
 import { taskStateOf } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
@@ -77,6 +77,7 @@ export class TaskLine extends LitElement {
           : nothing
       }
       ${info.state === 'completed' && info.direction === 'out' ? this.#renderOutput() : nothing}
+      ${this.#renderFiles()}
       ${info.note === '' || info.endedAt !== undefined ? nothing : html`<p>${plainText(info.note)}</p>`}
       <p class="small soft">
         <code>${plainText(info.capability)}</code>, ${info.priority} priority, handed over ${timeOfDay(info.createdAt)}${
@@ -87,6 +88,14 @@ export class TaskLine extends LitElement {
         Task <code>${info.id}</code>
       </p>
     `
+  }
+
+  /** A task with files begins when they are there. */
+  #renderFiles() {
+    const files = this.info.endedAt === undefined ? store.transfers.ofTask(this.info) : undefined
+    if (files === undefined) return nothing
+    const way = this.info.direction === 'out' ? 'sent' : 'received'
+    return html`<p>Files: ${size(files.moved)} of ${size(files.size)} ${way}</p>`
   }
 
   #renderOutput() {

@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing } from 'lit'
+import { until } from 'lit/directives/until.js'
 import { type FileDigest, fileSha256, isFileDigest } from '../capabilities/file-sha256.ts'
 import { fractalTile, isTilePicture } from '../capabilities/fractal-tile.ts'
 import { plainText, size, span } from '../format.ts'
@@ -10,6 +11,8 @@ import './copy-button.ts'
 import './download-button.ts'
 import './tile-picture.ts'
 
+/** A file of more is not read to look at it, but only saved. */
+const MAX_SHOWN_FILE = 8 * 1_024 * 1_024
 /** Bytes inside an object that are shown each by itself. */
 const MAX_PARTS = 8
 const MAX_TEXT = 20_000
@@ -79,6 +82,7 @@ export class TaskOutput extends LitElement {
     if (capability === fractalTile.name && isTilePicture(output))
       return html`<tile-picture .picture=${output}></tile-picture>`
     if (output instanceof Uint8Array) return renderBytes('result', output)
+    if (output instanceof Blob) return renderFile('result', output)
     if (typeof output === 'string') return renderText(output)
     return renderValue(output)
   }
@@ -123,15 +127,27 @@ function renderBytes(name: string, bytes: Uint8Array) {
   `
 }
 
+function renderFile(name: string, file: Blob) {
+  if (file.size <= MAX_SHOWN_FILE)
+    return html`${until(file.arrayBuffer().then((bytes) => renderBytes(name, new Uint8Array(bytes))))}`
+  return html`<div class="row">
+    <span class="small soft">${plainText(name)}, ${size(file.size)}</span>
+    <download-button label="Download ${plainText(name)}" .parts=${[file]} name=${name} type="application/octet-stream"></download-button>
+  </div>`
+}
+
+function isPart(value: unknown): value is Uint8Array | Blob {
+  return value instanceof Uint8Array || value instanceof Blob
+}
+
 function renderValue(output: unknown) {
   const entries = typeof output === 'object' && output !== null && !Array.isArray(output) ? Object.entries(output) : []
-  const parts = entries.filter((entry): entry is [string, Uint8Array] => entry[1] instanceof Uint8Array)
-  const rest =
-    parts.length === 0 ? output : Object.fromEntries(entries.filter(([, part]) => !(part instanceof Uint8Array)))
+  const parts = entries.filter((entry): entry is [string, Uint8Array | Blob] => isPart(entry[1]))
+  const rest = parts.length === 0 ? output : Object.fromEntries(entries.filter(([, part]) => !isPart(part)))
   const isEmpty = parts.length > 0 && entries.length === parts.length
   const rows = rowsOf(rest)
   return html`
-    ${parts.slice(0, MAX_PARTS).map(([name, bytes]) => renderBytes(name, bytes))}
+    ${parts.slice(0, MAX_PARTS).map(([name, part]) => (part instanceof Blob ? renderFile(name, part) : renderBytes(name, part)))}
     ${
       isEmpty
         ? nothing

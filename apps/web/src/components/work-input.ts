@@ -1,11 +1,7 @@
-import type { TaskFile } from '../capabilities/task-file.ts'
-
 /** What goes into a task, and what it is about in a few words. */
 export interface Work {
   readonly input: unknown
   readonly subject: string
-  /** What travels beside the task, as its input says. */
-  readonly file?: TaskFile
 }
 
 /** A part of the form that asks for the input of one capability. */
