@@ -36,31 +36,24 @@ import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
 import { LIMITS } from './limits.ts'
 import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
 import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
-import { type CapabilityDescription, SESSION_TYPES, type SessionPayload, type SessionType } from './messages.ts'
+import type { SessionPayload, SessionType } from './messages.ts'
 import { CapabilitySearch } from './peers/capability-search.ts'
 import { Connector } from './peers/connector.ts'
+import { asDelivery, deliveryInfo, isApplicationData, publicError, refusedDelivery } from './peers/delivery.ts'
 import { Emitter } from './peers/emitter.ts'
 import { KnownPeers } from './peers/known-peers.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
 import { checkListener, checkSend } from './peers/options.ts'
+import { PeerTasks } from './peers/peer-tasks.ts'
 import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
-import type { DurableState, SessionTrace } from './session/host.ts'
+import type { SessionTrace } from './session/host.ts'
 import { SessionManager } from './session/session-manager.ts'
-import type { SessionStore, StoredMessage } from './session/store.ts'
+import type { SessionStore } from './session/store.ts'
 import { type IntroductionKeys, SignalingClient } from './signaling/client.ts'
 import { Complaints } from './signaling/complaints.ts'
 import type { MeshKeys } from './signaling/messages.ts'
-import { TaskCaller } from './tasks/caller.ts'
-import { CapabilityRegistry, capabilityDigestInput, type OfferedCapability } from './tasks/capabilities.ts'
-import { choosePeer, offerCount, PastTasks } from './tasks/choice.ts'
-import { KeptContacts } from './tasks/contacts.ts'
-import { isCapabilityName } from './tasks/delegate-options.ts'
-import { TaskExecutor } from './tasks/executor.ts'
-import { TaskFileTransfers } from './tasks/file-transfers.ts'
-import { MappedTasks } from './tasks/map.ts'
-import { type SendResult, shortened } from './tasks/payload.ts'
-import { UsePolicies } from './tasks/policy.ts'
+import type { SendResult } from './tasks/payload.ts'
 import type { TaskStore } from './tasks/store.ts'
 import { WakeUpsForWork } from './wake-up/for-work.ts'
 import { checkWakePolicy, checkWakeUp } from './wake-up/options.ts'
@@ -119,18 +112,10 @@ export class PeerService implements Peer {
   readonly #relayLinks: RelayLinks
   readonly #connector: Connector
   readonly #search: CapabilitySearch
-  readonly #capabilities = new CapabilityRegistry((offered) => this.#provided(offered))
   readonly contacts: Contacts
   readonly #taskStore: TaskStore | undefined
-  readonly #keptContacts: KeptContacts
-  readonly #policies: UsePolicies
-  readonly #past = new PastTasks()
-  readonly #caller: TaskCaller
-  readonly #executor: TaskExecutor
+  readonly #work: PeerTasks
   readonly #transfers: Transfers
-  /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
-  #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
-  #offered: readonly CapabilityDescription[] = []
   readonly #known: KnownPeers
   readonly #wakeUps: WakeUpManager
   readonly #wakeUpsForWork: WakeUpsForWork
@@ -161,7 +146,7 @@ export class PeerService implements Peer {
       store: options.store,
       hasListener: () => this.#events.has('message'),
       deliver: (message) => this.#events.settle('message', message),
-      takeResult: (from, result) => this.#caller.handleResult(from, result),
+      takeResult: (from, result) => this.#work.handleResult(from, result),
       onRoom: () => {
         for (const session of this.#sessions.sessions) session.inboxHasRoom()
       },
@@ -289,50 +274,34 @@ export class PeerService implements Peer {
       startHandshake: (peer, kind) => this.#startHandshake(peer, kind),
     })
     this.#taskStore = options.taskStore
-    this.#keptContacts = new KeptContacts(options.taskStore)
-    this.contacts = this.#keptContacts
-    this.#policies = new UsePolicies((peer) => this.contacts.has(peer))
-    const tasks = {
+    this.#work = new PeerTasks({
       clock,
-      files: new TaskFileTransfers(clock, {
+      crypto,
+      store: options.taskStore,
+      send: (peer, type, payload) => this.#send(peer, type, payload),
+      sendResult: (peer, payload) => this.#sendResult(peer, payload),
+      files: {
         keepsFiles: options.transfers !== undefined,
         offerAs: (id, peer, source, options) => this.#transfers.offerAs(id, peer, source, options),
         received: (peer, id) => this.#transfers.received(peer, id),
-      }),
-      store: options.taskStore,
-      send: <T extends SessionType>(peer: PeerId, type: T, payload: SessionPayload<T>) =>
-        this.#send(peer, type, payload),
-      onError: (error: TsunagiError) => this.report(error),
-    }
-    this.#caller = new TaskCaller({
-      ...tasks,
-      randomBytes: crypto.randomBytes,
-      choose: (capability, to, without) =>
-        to === undefined ? this.#choosePeer(capability, without) : this.#find(to).id,
-      mayWake: (peer) => this.#wakeUpsForWork.mayWake(peer),
-      isIdempotent: (capability, peer) => this.#offers(peer, capability)?.idempotent === true,
-      outputCheck: (capability, peer) => {
-        const own = this.#capabilities.find(capability)
-        return own?.description.version === this.#offers(peer, capability)?.version ? own?.checkOutput : undefined
       },
-      onGiven: (peer) => this.#past.given(peer),
-      onTried: (peer, success) => this.#past.ended(peer, success),
-      onChange: (task) => this.#events.emit('task', task),
+      search: this.#search,
+      isPartlyKnown: () => this.#signaling.isPartlyKnown,
+      peers: () => this.peers,
+      checkPresent: (peer) => void this.#find(peer),
+      offersOf: (peer) => this.#remotes.get(peer)?.info.capabilities ?? [],
+      mayWake: (peer) => this.#wakeUpsForWork.mayWake(peer),
+      onTask: (task) => this.#events.emit('task', task),
+      onStatus: () => this.#tellStatus(),
+      onError: (error) => this.report(error),
     })
-    this.#executor = new TaskExecutor({
-      ...tasks,
-      capabilities: this.#capabilities,
-      policies: this.#policies,
-      sendResult: (peer, payload) => this.#sendResult(peer, payload),
-      onChange: (task) => this.#incomingChanged(task),
-    })
+    this.contacts = this.#work.contacts
     this.#transfers = new Transfers({
       clock,
       crypto,
       host: options.transfers,
       send: (peer, type, payload) => this.#sendTo(() => this.#findKept(peer), type, payload),
-      onOffer: (offer) =>
-        this.#executor.takeOffer(offer) ?? this.#caller.takeOffer(offer) ?? this.#events.settle('transfer', offer),
+      onOffer: (offer) => this.#work.takeOffer(offer) ?? this.#events.settle('transfer', offer),
       onChange: (transfer) => this.#events.emit('transferprogress', transfer),
       onError: (error) => this.report(error),
     })
@@ -354,7 +323,7 @@ export class PeerService implements Peer {
   }
 
   get tasks(): readonly TaskInfo[] {
-    return [...this.#caller.tasks, ...this.#executor.tasks].sort((a, b) => b.createdAt - a.createdAt)
+    return this.#work.tasks
   }
 
   get transfers(): Peer['transfers'] {
@@ -363,13 +332,17 @@ export class PeerService implements Peer {
 
   /** Call once. */
   async start(): Promise<void> {
-    const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#announce(), this.#transfers.load()])
+    const [{ inbox, pinned }] = await Promise.all([
+      this.#sessions.load(),
+      this.#work.announce(),
+      this.#transfers.load(),
+    ])
     this.#known.load(pinned)
     for (const { info } of this.#transfers.transfers) {
       if (this.#sessions.find(info.peer) !== undefined) continue
       this.#transfers.peerLost(info.peer, new TsunagiError('SESSION_EXPIRED', 'The session it was a part of is over.'))
     }
-    await this.#restoreTasks()
+    await this.#work.restore()
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
@@ -381,16 +354,6 @@ export class PeerService implements Peer {
       this.#early = undefined
       for (const error of early) this.report(error)
     })
-  }
-
-  async #restoreTasks(): Promise<void> {
-    try {
-      const [tasks] = await Promise.all([this.#taskStore?.load() ?? [], this.#keptContacts.load()])
-      await this.#executor.restore(tasks)
-      this.#caller.restore(tasks)
-    } catch (cause) {
-      this.report(toTsunagiError(cause, 'STORAGE_FAILED', 'The tasks of the page before this one could not be read.'))
-    }
   }
 
   /** The page woke or the network came back. */
@@ -433,20 +396,15 @@ export class PeerService implements Peer {
 
   provide(capability: Capability, handler: TaskHandler): () => void {
     if (this.#closing !== undefined) throw closed()
-    const withdraw = this.#capabilities.provide(capability, handler)
-    void this.#announce()
-    return () => {
-      withdraw()
-      void this.#announce()
-    }
+    return this.#work.provide(capability, handler)
   }
 
   delegate<Output = unknown>(capability: string, input: unknown, options?: DelegateOptions): Task<Output> {
-    return this.#caller.delegate<Output>(capability, input, options)
+    return this.#work.delegate(capability, input, options)
   }
 
   task<Output = unknown>(id: string): Task<Output> | undefined {
-    return this.#caller.task(id) as Task<Output> | undefined
+    return this.#work.task(id)
   }
 
   map<Output = unknown>(
@@ -454,35 +412,20 @@ export class PeerService implements Peer {
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
     options: MapOptions = {},
   ): MapRun<Output> {
-    const host = {
-      clock: this.#clock,
-      offerCount: () => offerCount(this.peers, capability),
-      delegate: (input: unknown, each: DelegateOptions, without: readonly PeerId[]) =>
-        this.#caller.delegate(capability, input, each, without),
-    }
-    return new MappedTasks<Output>(host, inputs, options)
+    return this.#work.map(capability, inputs, options)
   }
 
   async discover(capability: string): Promise<readonly PeerId[]> {
     if (this.#closing !== undefined) throw closed()
-    if (!isCapabilityName(capability)) {
-      throw new TsunagiError('INVALID_ARGUMENT', 'discover() takes the name of a capability.')
-    }
-    return (await this.#search.find(capability)).map(peerIdOf)
+    return this.#work.discover(capability)
   }
 
   stopTask(task: Pick<TaskInfo, 'peer' | 'id'>, reason = 'The user of the other peer ended the task.'): boolean {
-    if (typeof task?.id !== 'string' || typeof task.peer !== 'string' || typeof reason !== 'string') {
-      throw new TsunagiError('INVALID_ARGUMENT', 'stopTask() takes one of the tasks of others, and maybe a sentence.')
-    }
-    return this.#executor.stop(task.peer, task.id, shortened(reason))
+    return this.#work.stop(task, reason)
   }
 
   policy(capability: string, policy: CapabilityPolicy): void {
-    if (!isCapabilityName(capability)) {
-      throw new TsunagiError('INVALID_ARGUMENT', 'policy() takes the name of a capability, and who may use it.')
-    }
-    this.#policies.set(capability, policy)
+    this.#work.policy(capability, policy)
   }
 
   send(to: PeerId, data: unknown, options: SendOptions = {}): Delivery {
@@ -494,8 +437,7 @@ export class PeerService implements Peer {
       this.#connector.wanted(remote)
       return asDelivery(id, accepted, delivered)
     } catch (cause) {
-      const refused: Promise<void> = Promise.reject(publicError(cause))
-      return asDelivery('', refused, refused)
+      return refusedDelivery(cause)
     }
   }
 
@@ -540,8 +482,7 @@ export class PeerService implements Peer {
     this.#wakeUpsForWork.close()
     this.#wakeUps.close(error)
     this.#handshakes.close()
-    this.#caller.close()
-    this.#executor.close()
+    this.#work.close()
     this.#transfers.close(error)
     await this.#sessions.close(error)
     this.#signaling.close()
@@ -579,7 +520,7 @@ export class PeerService implements Peer {
   #hasWorkFor(peer: PeerId): boolean {
     return (
       (this.#sessions.find(peer)?.durable.length ?? 0) > 0 ||
-      this.#caller.tasks.some((task) => task.peer === peer && task.endedAt === undefined) ||
+      this.#work.hasGiven(peer) ||
       this.#transfers.transfers.some(({ info }) => info.peer === peer && info.endedAt === undefined)
     )
   }
@@ -639,21 +580,6 @@ export class PeerService implements Peer {
     }
   }
 
-  /** Where nobody known offers it, others of the mesh are asked for. @throws TsunagiError UNKNOWN_CAPABILITY */
-  #choosePeer(capability: string, without: ReadonlySet<PeerId>): PeerId {
-    try {
-      return choosePeer(this.peers, capability, this.#past, without)
-    } catch (cause) {
-      if (!this.#signaling.isPartlyKnown || !this.#search.seek(capability)) throw cause
-      const message = `None of the peers known here offers ${capability}; others of the mesh are asked for.`
-      throw new TsunagiError('UNKNOWN_CAPABILITY', message, { cause, retryAfter: LIMITS.nobodyPoll })
-    }
-  }
-
-  #offers(peer: PeerId, capability: string): CapabilityDescription | undefined {
-    return this.#remotes.get(peer)?.info.capabilities.find(({ name }) => name === capability)
-  }
-
   #isPresent(remote: RemotePeer): boolean {
     return remote.isMember || remote.isConnected
   }
@@ -706,8 +632,7 @@ export class PeerService implements Peer {
     this.#connector.established(remote, channel.link.kind)
     this.#wakeUpsForWork.awake(remote.id)
     this.#wakeUps.linked(remote.id)
-    this.#caller.peerBack(remote.id)
-    this.#executor.peerBack(remote.id)
+    this.#work.peerBack(remote.id)
     return events
   }
 
@@ -760,22 +685,17 @@ export class PeerService implements Peer {
       onMet: (peer) => this.#known.met(peer, this.#signaling.presenceOf(publicKeyOf(peer.peer))),
       onSilence: (remote) => this.#wakeUpsForWork.silent(remote.id),
       onGivenUp: (remote) => {
-        this.#caller.peerAway(remote.id)
-        // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
-        if (this.#taskStore === undefined) this.#executor.peerLost(remote.id)
+        this.#work.peerAway(remote.id)
         this.#transfers.givenUp(remote.id)
       },
-      heartbeat: () => ({ load: this.#executor.load, queue_depth: this.#executor.queueDepth, last_sequence: 0 }),
+      heartbeat: () => ({ load: this.#work.status.load, queue_depth: this.#work.status.queue_depth, last_sequence: 0 }),
       status: () => ({
         name: this.name,
         uptime: Math.max(0, this.#clock.now() - this.#startedAt),
-        load: this.#executor.load,
-        running: this.#executor.running,
-        queue_depth: this.#executor.queueDepth,
-        capabilities_digest: this.#announced.digest,
+        ...this.#work.status,
         ...(this.#isHidden && { hidden: true as const }),
       }),
-      capabilities: () => this.#announced,
+      capabilities: () => this.#work.announced,
       onChange: (remote) => this.#changed(remote),
       onWork: (remote, message) => this.#handleWork(remote, message),
       onSuspended: (remote) => {
@@ -786,8 +706,7 @@ export class PeerService implements Peer {
         this.#checkPresence(remote)
       },
       onOver: (remote, error) => {
-        this.#caller.peerLost(remote.id)
-        this.#executor.peerLost(remote.id)
+        this.#work.peerLost(remote.id)
         this.#transfers.peerLost(remote.id, error)
         if (this.#closing !== undefined) return
         if (remote.isMember && error.code !== 'PEER_CLOSED') this.#connector.lost(remote)
@@ -838,45 +757,19 @@ export class PeerService implements Peer {
       case 'message':
         this.#events.emit('message', { from: remote.id, data: message.payload, id: undefined })
         return
-      case 'task_delegate':
-        this.#executor.handleDelegate(remote.id, message.payload)
-        return
-      case 'task_cancel':
-        this.#executor.handleCancel(remote.id, message.payload)
-        return
-      case 'task_query':
-        this.#executor.handleQuery(remote.id, message.payload)
-        return
-      case 'task_credit':
-        this.#executor.handleCredit(remote.id, message.payload)
-        return
-      case 'task_accept':
-        this.#caller.handleAccept(remote.id, message.payload)
-        return
-      case 'task_reject':
-        this.#caller.handleReject(remote.id, message.payload)
-        return
-      case 'task_progress':
-        this.#caller.handleProgress(remote.id, message.payload)
-        return
-      case 'task_partial':
-        this.#caller.handlePartial(remote.id, message.payload)
-        return
-      case 'task_renew':
-        this.#caller.handleRenew(remote.id, message.payload)
-        return
-      case 'task_state':
-        void this.#caller.handleState(remote.id, message.payload)
-        return
-      case 'task_result':
-        void this.#caller.handleResult(remote.id, message.payload)
-        return
       case 'wake_up':
       case 'wake_up_ack':
         this.#handleWaking(remote, message)
         return
-      default:
+      case 'chunk_init':
+      case 'chunk':
+      case 'chunk_ack':
+      case 'chunk_resend':
+      case 'chunk_complete':
         this.#transfers.handle(remote.id, message)
+        return
+      default:
+        this.#work.handle(remote.id, message)
     }
   }
 
@@ -889,27 +782,6 @@ export class PeerService implements Peer {
       remote.counters.frameRejected(error, this.#clock.now())
       this.#wakeUps.refused()
     }
-  }
-
-  #incomingChanged(task: TaskInfo): void {
-    this.#tellStatus()
-    this.#events.emit('task', task)
-  }
-
-  async #announce(): Promise<void> {
-    const capabilities = this.#capabilities.descriptions()
-    this.#offered = capabilities
-    void this.#search.announce(capabilities.map(({ name }) => name))
-    const digest = await this.#crypto.sha256(capabilityDigestInput(capabilities))
-    // A later change has overtaken this one.
-    if (this.#offered !== capabilities) return
-    this.#announced = { capabilities, digest }
-    this.#tellStatus()
-  }
-
-  #provided({ description: { name }, policy }: OfferedCapability): void {
-    this.#policies.setDefault(name, policy)
-    this.#executor.provided(name)
   }
 
   #tellStatus(): void {
@@ -932,37 +804,4 @@ export class PeerService implements Peer {
 
 function closed(): TsunagiError {
   return new TsunagiError('PEER_CLOSED', 'This peer was closed; make a new one with createPeer().')
-}
-
-function asDelivery(id: string, accepted: Promise<void>, delivered: Promise<void>): Delivery {
-  const delivery = delivered.catch((cause: unknown) => {
-    throw publicError(cause)
-  })
-  // Nobody has to await `accepted`; and who awaits no more than that of a durable message hears the rest by `delivery`.
-  accepted.catch(() => undefined)
-  if (id !== '') delivery.catch(() => undefined)
-  return Object.assign(delivery, { id, accepted })
-}
-
-/** What the wire calls a malformed value is a wrong argument to who gave it, and so is one that throws when it is read. */
-function publicError(cause: unknown): TsunagiError {
-  const error = toTsunagiError(cause, 'INVALID_FORMAT', 'What was given to send() cannot be read; give plain values.')
-  return error.code === 'INVALID_FORMAT' ? new TsunagiError('INVALID_ARGUMENT', error.message, { cause }) : error
-}
-
-/** Results of tasks travel as durable messages as well, and are told of as tasks. */
-function isApplicationData({ type }: StoredMessage): boolean {
-  return type === SESSION_TYPES.message
-}
-
-function deliveryInfo(message: StoredMessage, state: DurableState, error: TsunagiError | undefined): DeliveryInfo {
-  const { id, peer, at, payload } = message
-  return {
-    id,
-    to: peer,
-    state,
-    acceptedAt: at,
-    size: payload.length,
-    error: error && { code: error.code, message: error.message },
-  }
 }

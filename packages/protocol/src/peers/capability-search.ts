@@ -1,4 +1,6 @@
 /** Finds peers by what they can do, in meshes of which a newcomer is shown only a part (SPEC §10, R50b). */
+import type { PeerId } from '../api.ts'
+import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS } from '../limits.ts'
 import type { Clock, CryptoProvider } from '../ports.ts'
 import { capabilityTag } from '../signaling/capability-tag.ts'
@@ -35,11 +37,11 @@ export class CapabilitySearch {
     if (turn === this.#announced) this.#options.announce(tags)
   }
 
-  /** Keys of peers that say they offer it, at most LIMITS.maxSought of them. Rejects as `discover` does. */
-  async find(capability: string): Promise<readonly Bytes[]> {
+  /** Peers that say they offer it, at most LIMITS.maxSought of them. Rejects as `discover` does. */
+  async find(capability: string): Promise<readonly PeerId[]> {
     const found = (await this.#options.discover(await this.#tag(capability))).slice(0, LIMITS.maxSought)
     for (const peer of found) this.#options.onFound(peer)
-    return found
+    return found.map(peerIdOf)
   }
 
   /** As find(), where it was not asked for within LIMITS.seekSpacing; nobody waits for the answer. @returns whether it is sought now */
