@@ -281,6 +281,8 @@ export const sessionPayloads = {
     from: chunks,
     /** Which chunk_init of the transfer this is; the answer names it. */
     round: count,
+    /** It is a Blob of a task: where there is none such any more, nobody else is offered it. */
+    task: v.optional(v.literal(true)),
   }),
   /** Raw bytes always: see bulk/chunk.ts. */
   chunk: v.custom<Bytes>((value) => value instanceof Uint8Array),

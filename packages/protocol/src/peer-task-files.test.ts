@@ -103,6 +103,15 @@ test('what its policy allows a caller counts Blobs, and a file that does not fit
   expect(alice.service.transfers.filter(({ info }) => info.size === large.size && info.bytes > 0)).toEqual([])
 })
 
+test('a file whose task was refused is offered to nobody', async () => {
+  const bob = await helper('bob', () => 1, { policy: { who: 'nobody' } })
+  const offers: unknown[] = []
+  bob.service.on('transfer', (offer) => offers.push(offer))
+  expect((await ended(alice.service.delegate('work', file, { to: bob.id }))).code).toBe('TASK_REJECTED')
+  await mesh.pass(5_000)
+  expect([offers, hosts['bob']?.files.size]).toEqual([[], 0])
+})
+
 test('the user is asked before any byte of it is taken', async () => {
   let agree: (yes: boolean) => void = () => undefined
   let asked: unknown

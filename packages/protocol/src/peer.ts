@@ -282,7 +282,7 @@ export class PeerService implements Peer {
       sendResult: (peer, payload) => this.#sendResult(peer, payload),
       files: {
         keepsFiles: options.transfers !== undefined,
-        offerAs: (id, peer, source, options) => this.#transfers.offerAs(id, peer, source, options),
+        offer: (id, peer, source, options) => this.#transfers.offerOfTask(id, peer, source, options),
         received: (peer, id) => this.#transfers.received(peer, id),
       },
       search: this.#search,
@@ -301,7 +301,9 @@ export class PeerService implements Peer {
       crypto,
       host: options.transfers,
       send: (peer, type, payload) => this.#sendTo(() => this.#findKept(peer), type, payload),
-      onOffer: (offer) => this.#work.takeOffer(offer) ?? this.#events.settle('transfer', offer),
+      onOffer: (offer) => this.#events.settle('transfer', offer),
+      // Of a task that has ended meanwhile: then nobody takes it.
+      onTaskOffer: async (offer) => this.#work.takeOffer(offer),
       onChange: (transfer) => this.#events.emit('transferprogress', transfer),
       onError: (error) => this.report(error),
     })

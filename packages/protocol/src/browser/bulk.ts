@@ -20,6 +20,8 @@ const storedTransfer = v.object({
   type: v.string(),
   size: v.union([count, v.undefined()]),
   chunkSize: v.pipe(count, v.minValue(1)),
+  // Older versions of this library stored none.
+  ofTask: v.optional(v.boolean(), false),
   maxBytes: count,
   createdAt: count,
   chunks: count,

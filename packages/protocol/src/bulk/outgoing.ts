@@ -143,7 +143,7 @@ export class OutgoingTransfer implements Transfer {
   #init(): void {
     if (this.#record.isEnded) return
     this.#isAsking = true
-    const { name, type, size, chunkSize } = this.stored
+    const { name, type, size, chunkSize, ofTask } = this.stored
     this.#record.send(
       'chunk_init',
       {
@@ -154,6 +154,7 @@ export class OutgoingTransfer implements Transfer {
         chunk_size: chunkSize,
         from: this.#read === 0 ? 0 : this.#acknowledged,
         round: ++this.#round,
+        ...(ofTask && { task: true as const }),
       },
       () => this.#init(),
     )

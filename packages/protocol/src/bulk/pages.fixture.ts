@@ -123,6 +123,7 @@ export class TransferPage {
           ? Promise.reject(new TsunagiError('QUEUE_FULL', 'Full.'))
           : pages.enqueue(side, type, payload)
       },
+      onTaskOffer: async () => undefined,
       onOffer: async (offer) => {
         this.offers.push(offer)
         if (this.accept) offer.accept(this.accept.sink, this.accept.options)

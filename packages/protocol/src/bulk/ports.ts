@@ -26,6 +26,8 @@ export interface StoredTransfer {
   readonly type: string
   readonly size: number | undefined
   readonly chunkSize: number
+  /** It is a Blob of a task (SPEC R92). */
+  readonly ofTask: boolean
   readonly maxBytes: number
   /** Milliseconds since 1970. */
   readonly createdAt: number

@@ -24,6 +24,8 @@ import { bytesSource, notASource } from './source.ts'
 export interface TransfersHost extends RecordHost {
   /** Fulfils when all listeners have returned and their promises are settled; never rejects. */
   readonly onOffer: (offer: TransferOffer) => Promise<void>
+  /** As onOffer(), for a Blob of a task. */
+  readonly onTaskOffer: (offer: TransferOffer) => Promise<void>
 }
 
 type AnyTransfer = OutgoingTransfer | ReceivedTransfer
@@ -57,13 +59,15 @@ export class Transfers {
 
   /** @throws TsunagiError INVALID_ARGUMENT, QUEUE_FULL */
   offer(peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
-    return this.#offer(uuidText(uuidV4(this.#host.crypto.randomBytes(16))), peer, given, options)
+    return this.#offer(uuidText(uuidV4(this.#host.crypto.randomBytes(16))), peer, given, options, false)
   }
 
-  /** Under an id that both sides know; goes on with one of that id that a page before this one began. @throws as offer() */
-  offerAs(id: string, peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
+  /** A Blob of a task, under an id that both sides know; goes on with one of that id that a page before this one began. @throws as offer() */
+  offerOfTask(id: string, peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
     const known = this.#outgoing.get(keyOf(peer, uuidBytes(id)))
-    return known?.info.state === 'interrupted' ? this.resume(id, given, options) : this.#offer(id, peer, given, options)
+    return known?.info.state === 'interrupted'
+      ? this.resume(id, given, options)
+      : this.#offer(id, peer, given, options, true)
   }
 
   /** What came of that id, or is coming. */
@@ -71,13 +75,13 @@ export class Transfers {
     return this.#incoming.get(keyOf(peer, uuidBytes(id)))
   }
 
-  #offer(id: string, peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
+  #offer(id: string, peer: PeerId, given: unknown, options: TransferOptions, ofTask: boolean): OutgoingTransfer {
     checkOptions(options)
     this.#checkRoom(this.#outgoing, peer)
     const source = this.#source(given)
     const { name = source.name, type = source.type } = options
     const size = source.size
-    const stored = this.#newStored({ direction: 'out', id, peer, name, type, size, chunkSize: CHUNK_SIZE })
+    const stored = this.#newStored({ direction: 'out', id, peer, name, type, size, chunkSize: CHUNK_SIZE, ofTask })
     const transfer = new OutgoingTransfer(this.#host, stored, source)
     this.#add(transfer)
     transfer.start(options)
@@ -168,11 +172,13 @@ export class Transfers {
   async #consider(peer: PeerId, payload: SessionPayload<'chunk_init'>): Promise<void> {
     const { transfer_id, name, media_type: type, size, chunk_size: chunkSize, round } = payload
     const id = uuidText(transfer_id)
-    const stored = this.#newStored({ direction: 'in', id, peer, name, type, size, chunkSize })
+    const ofTask = payload.task === true
+    const stored = this.#newStored({ direction: 'in', id, peer, name, type, size, chunkSize, ofTask })
     const transfer = new ReceivedTransfer(this.#host, stored, 'offered', round)
     const isOpen = () => transfer.info.state === 'offered'
     this.#add(transfer)
-    await this.#host.onOffer({
+    const offered = ofTask ? this.#host.onTaskOffer : this.#host.onOffer
+    await offered({
       id,
       from: peer,
       name,
@@ -231,7 +237,7 @@ export class Transfers {
   }
 
   #newStored(
-    offered: Pick<StoredTransfer, 'direction' | 'id' | 'peer' | 'name' | 'type' | 'size' | 'chunkSize'>,
+    offered: Pick<StoredTransfer, 'direction' | 'id' | 'peer' | 'name' | 'type' | 'size' | 'chunkSize' | 'ofTask'>,
   ): StoredTransfer {
     return {
       ...offered,

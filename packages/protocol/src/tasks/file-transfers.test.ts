@@ -39,7 +39,7 @@ beforeEach(() => {
   discarded = []
   files = new TaskFileTransfers(clock, {
     keepsFiles: true,
-    offerAs(id, peer, _, { signal }) {
+    offer(id, peer, _, { signal }) {
       let complete: () => void = () => undefined
       let fail: (error: unknown) => void = () => undefined
       const done = new Promise<void>((fulfil, reject) => {

@@ -11,7 +11,7 @@ export interface TransferPort {
   /** Whether this host has a place for files; without one a task carries no Blobs. */
   readonly keepsFiles: boolean
   /** Goes on with one of that id that a page before this one began. @throws TsunagiError QUEUE_FULL, INVALID_ARGUMENT, PEER_CLOSED */
-  offerAs(id: string, peer: PeerId, source: Blob, options: TransferOptions): Transfer
+  offer(id: string, peer: PeerId, source: Blob, options: TransferOptions): Transfer
   /** Under way or completed. */
   received(peer: PeerId, id: string): IncomingTransfer | undefined
 }
@@ -57,7 +57,7 @@ export class TaskFileTransfers {
   async #isSent(id: string, peer: PeerId, blob: Blob, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) throw signal.reason
     try {
-      await this.#port.offerAs(id, peer, blob, { signal }).done
+      await this.#port.offer(id, peer, blob, { signal }).done
       return true
     } catch (cause) {
       if (isTsunagiError(cause, 'QUEUE_FULL')) return false

@@ -50,7 +50,7 @@ export class Outbox {
 /** Of tasks without Blobs. */
 export const noFiles = new TaskFileTransfers(new FakeClock(), {
   keepsFiles: false,
-  offerAs() {
+  offer() {
     throw new Error('There is nothing to send.')
   },
   received: () => undefined,

@@ -12,7 +12,7 @@ export class BlobHandOver {
   side(clock: Clock, self: PeerId, offerTo: (offer: TransferOffer) => Promise<void> | undefined): TaskFileTransfers {
     return new TaskFileTransfers(clock, {
       keepsFiles: true,
-      offerAs: (id, peer, blob) => ({
+      offer: (id, peer, blob) => ({
         id,
         info: infoOf(id, peer, 'out', blob),
         done: this.#handOver(id, self, blob, clock, offerTo),
