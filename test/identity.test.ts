@@ -250,7 +250,7 @@ describe('storage', () => {
   test('an empty browser gets the database of this version', async () => {
     const page = await openWithData()
     const databases = await page.evaluate(() => indexedDB.databases())
-    expect(databases).toEqual([{ name: 'tsunagi', version: 4 }])
+    expect(databases).toEqual([{ name: 'tsunagi', version: 5 }])
     expect(await page.evaluate(() => window.stored((store) => store.getAllKeys()))).toEqual([])
   })
 

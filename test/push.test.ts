@@ -169,6 +169,7 @@ const CLICK = `(title) => {
 
 describe('Chromium', () => {
   const LABEL = 'sixteen letters!'
+  let first: Page
   let page: Page
   let other: Page
   let devtools: CDPSession
@@ -186,6 +187,9 @@ describe('Chromium', () => {
       })
     })
     await devtools.send('ServiceWorker.enable')
+    // Another peer of this browser, which has the first slot.
+    first = await tests.openPage('waking.html', context)
+    await first.evaluate(join, signaling)
     page = await tests.openPage('waking.html', context)
     await page.evaluate(registerWorker)
     registrationId = await registered
@@ -219,18 +223,22 @@ describe('Chromium', () => {
 
   test('every page closed: a push shows one notification, however many come, and the page of a click does the work', async () => {
     const alice = await openAlice(bob)
+    await first.close()
     await page.close()
     await untilGone(alice, bob)
+    console.log(
+      JSON.stringify(await alice.evaluate((id) => [window.peer.peers.find((p) => p.id === id), window.problems], bob)),
+    )
     expect(await alice.evaluate((id) => window.peer.wakeUp(id), bob)).toMatchObject({ outcome: 'kept' })
     await push(LABEL)
     await push(LABEL)
     await vi.waitFor(async () => expect(await notifications()).not.toEqual([]), PATIENCE)
-    expect(await notifications()).toEqual([{ title: 'Somebody is waiting for you', tag: 'tsunagi 0', data: '0' }])
+    expect(await notifications()).toEqual([{ title: 'Somebody is waiting for you', tag: 'tsunagi 1', data: '1' }])
 
     await worker.evaluate(clickNotification)
     await vi.waitFor(async () => expect(await notifications()).toEqual([]), PATIENCE)
     const opened = await vi.waitUntil(() => worker.evaluate(() => (self as unknown as Opened).opened[0]), PATIENCE)
-    expect(opened).toBe(`${tests.origin}/waking.html?tsunagi-slot=0`)
+    expect(opened).toBe(`${tests.origin}/waking.html?tsunagi-slot=1`)
     const woken = await other.context().newPage()
     await woken.goto(opened)
     expect(await outcome(alice)).toBe('what waited done')
@@ -250,7 +258,7 @@ describe('Chromium', () => {
   test('a page that is open is brought to the front by a click, and no other is opened', async () => {
     await worker.evaluate(() => {
       const { registration } = self as unknown as { registration: ServiceWorkerRegistration }
-      return registration.showNotification('shown while it was hidden', { data: '0' })
+      return registration.showNotification('shown while it was hidden', { data: '1' })
     })
     await worker.evaluate(clickNotification)
     const opened = await vi.waitUntil(() => worker.evaluate(() => (self as unknown as Opened).opened[0]), PATIENCE)

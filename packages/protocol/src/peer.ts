@@ -364,6 +364,11 @@ export class PeerService implements Peer {
     this.#connector.retryNow()
   }
 
+  /** The page goes: a wake-up that comes now would be answered by one that nobody sees again. */
+  pageGoes(): void {
+    this.#signaling.leave()
+  }
+
   /** Others are told that the page is hidden, so that its silence after that is known for sleep. */
   hidden(isHidden: boolean): void {
     this.#isHidden = isHidden
@@ -436,7 +441,7 @@ export class PeerService implements Peer {
       if (options.durable !== true) return asDelivery('', Promise.resolve(), this.#send(to, 'message', data))
       const remote = this.#findKept(to)
       const { id, accepted, delivered } = remote.session.sendDurable('message', data)
-      this.#connector.wanted(remote)
+      this.#wanted(remote)
       return asDelivery(id, accepted, delivered)
     } catch (cause) {
       return refusedDelivery(cause)
@@ -540,7 +545,7 @@ export class PeerService implements Peer {
 
   async #sendTo<T extends SessionType>(find: () => RemotePeer, type: T, payload: SessionPayload<T>): Promise<void> {
     const remote = find()
-    this.#connector.wanted(remote)
+    this.#wanted(remote)
     try {
       await remote.session.send(type, payload)
     } catch (cause) {
@@ -572,7 +577,7 @@ export class PeerService implements Peer {
     try {
       const remote = this.#findKept(to)
       const sent = remote.session.sendDurable('task_result', payload)
-      this.#connector.wanted(remote)
+      this.#wanted(remote)
       // Whoever cares hears the same of `delivered`.
       sent.accepted.catch(() => undefined)
       return sent
@@ -580,6 +585,12 @@ export class PeerService implements Peer {
       const refused: Promise<void> = Promise.reject(publicError(cause))
       return { accepted: refused, delivered: refused }
     }
+  }
+
+  /** Something is to be said to it: a link is opened, and where none comes about it is woken. */
+  #wanted(remote: RemotePeer): void {
+    this.#connector.wanted(remote)
+    if (!remote.isConnected) this.#wakeUpsForWork.watch(remote.id)
   }
 
   #isPresent(remote: RemotePeer): boolean {

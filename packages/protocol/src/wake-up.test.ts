@@ -119,6 +119,18 @@ describe('a wake-up reaches', () => {
     ])
   })
 
+  test('no page that is just going, whose answer would be its last word; and one that comes back after all', async () => {
+    await fallIdle()
+    bob.peer.service.pageGoes()
+    expect(await wake()).toMatchObject({ outcome: 'kept', step: 'mailbox' })
+    await mesh.pass(60_000, 5_000)
+    expect([bob.peer.service.status, bob.peer.wakeUps]).toEqual(['offline', []])
+    bob.peer.service.reconnectNow()
+    await mesh.pass(2_000)
+    expect(bob.peer.wakeUps).toMatchObject([{ step: 'mailbox' }])
+    expect(state(alice, bob)).toBe('established')
+  })
+
   test('a peer that left before this page was loaded', async () => {
     await bob.leave()
     await alice.leave()
@@ -381,6 +393,8 @@ describe('a peer for which something waits is woken unasked', () => {
 
   test('one that closed its page: once, and not again while the server keeps that for it', async () => {
     await bob.leave()
+    await mesh.pass(120_000, 5_000)
+    expect(wakeUpsAt).toEqual([])
     const message = watch(alice.peer.service.send(bob.peer.id, 'a letter', { durable: true }))
     await mesh.pass(600_000, 5_000)
     expect(wakeUpsAt).toHaveLength(1)

@@ -111,6 +111,7 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
   for (const event of ['online', 'pageshow']) {
     addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
   }
+  addEventListener('pagehide', () => peer.pageGoes(), { signal: awake.signal })
   for (const event of ['resume', 'visibilitychange']) {
     document.addEventListener(event, () => peer.reconnectNow(), { signal: awake.signal })
   }

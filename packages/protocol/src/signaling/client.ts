@@ -177,6 +177,14 @@ export class SignalingClient {
     this.#connect()
   }
 
+  /** The page goes, so nothing is to reach it any more; should it come back, reconnectNow() does as well. */
+  leave(): void {
+    if (this.#status === 'closed') return
+    this.#stop()
+    this.#cancelRetry = () => undefined
+    this.#setStatus('offline')
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#status === 'closed') return
