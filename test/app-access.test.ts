@@ -48,7 +48,7 @@ for (const [where, options] of SIZES) {
       }
       await check('a first visit')
 
-      await openTab(context, page.url())
+      const other = await openTab(context, page.url())
       await metOthers(page, 1)
       await handOver(page)
       await latestTask(page).locator('canvas').waitFor()
@@ -61,6 +61,19 @@ for (const [where, options] of SIZES) {
       await page.locator('message-inspector').getByText('Inspector').click()
       await page.getByRole('button', { name: 'task_result' }).first().click()
       await page.locator('message-proof').waitFor()
+      await page.getByText('What others may use').click()
+      await page.getByText('Given and taken').click()
+      await other.evaluate(() => {
+        const [{ id } = { id: '' }] = window.peer?.peers ?? []
+        window.peer?.transfer(id, new Blob(['hello']), { name: 'a-long-name-'.repeat(12) }).done.catch(() => undefined)
+      })
+      await page.getByRole('button', { name: /^Accept: / }).click()
+      await page.getByRole('button', { name: /^Download a-long/ }).waitFor()
+      await other.evaluate(() => {
+        const [{ id } = { id: '' }] = window.peer?.peers ?? []
+        window.peer?.transfer(id, new Blob(['hello'])).done.catch(() => undefined)
+      })
+      await page.getByRole('button', { name: /^Accept: / }).waitFor()
       await check('with results and all that folds unfolded')
 
       await page.goto(`${app.url}/#mesh=`)

@@ -33,6 +33,8 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted) goThere()
 })
 goThere()
+// Takes the pushes that wake this peer while no page of it is open. A page without one is as good in all else.
+navigator.serviceWorker?.register('/service-worker.js').catch((error: unknown) => store.report('Waking', error))
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -33,6 +33,15 @@ export function linkWord(peer: PeerInfo): string {
   return peer.route === undefined ? 'WebRTC' : ROUTE[peer.route]
 }
 
+/** By then a relayed link has been replaced by a direct one, wherever there is a way: the first attempt at it has ended. */
+const DIRECT_BY_NOW = 20_000
+
+/** Why a peer is not reached directly, and what helps; undefined where it is, or may yet be. */
+export function detourWord({ route, session }: PeerInfo, now: number): string | undefined {
+  if (route !== 'relay' || session?.since === undefined || now - session.since < DIRECT_BY_NOW) return undefined
+  return 'Goes through the server for now: the two networks show no direct way. It needs a TURN server.'
+}
+
 export function sessionWord(peer: PeerInfo): string {
   if (peer.session === undefined) return 'none yet'
   return peer.session.state

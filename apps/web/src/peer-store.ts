@@ -242,6 +242,10 @@ export class PeerStore {
       this.#changed()
     })
     peer.on('task', () => this.#changed())
+    peer.on('reachability', () => this.#changed())
+    peer.on('wakeup', ({ from, reason }) => {
+      this.#announce(`${this.labelOf(from)} woke this tab${reason === '' ? '' : `: ${plainText(reason)}`}.`)
+    })
     peer.on('error', (error) => {
       if (TRIED_AGAIN.has(error.code)) return
       this.report(error.peer === undefined ? 'This peer' : `Peer ${this.labelOf(error.peer)}`, error)

@@ -1,10 +1,11 @@
-import type { Audience } from '@tsunagi/protocol'
+import type { Audience, Peer } from '@tsunagi/protocol'
 import { css, html, LitElement } from 'lit'
 import { live } from 'lit/directives/live.js'
 import { BUILT_IN, type BuiltIn } from '../capabilities/index.ts'
 import { AUDIENCES, BOUNDS, type Choice } from '../consent.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
+import './waking-choice.ts'
 
 const WHO: Readonly<Record<Audience, string>> = {
   mesh: 'everybody in the mesh',
@@ -25,6 +26,7 @@ const BOUND: Readonly<Record<Bound, { readonly title: string; readonly unit: num
 
 /** Who may use what this browser can do, and how much of it. */
 export class ConsentPanel extends LitElement {
+  static override properties = { peer: { attribute: false } }
   static override styles = [
     controls,
     css`
@@ -61,6 +63,8 @@ export class ConsentPanel extends LitElement {
     `,
   ]
 
+  declare peer: Peer
+
   constructor() {
     super()
     store.drawOnChange(this)
@@ -73,6 +77,7 @@ export class ConsentPanel extends LitElement {
           <summary><h2>What others may use</h2> <span class="soft small">of this browser</span></summary>
           <p class="small soft">Bounds hold for each peer by itself. An empty field sets none.</p>
           ${BUILT_IN.map((capability) => this.#renderCapability(capability))}
+          <waking-choice .peer=${this.peer}></waking-choice>
         </details>
       </section>
     `

@@ -4,7 +4,9 @@ import { count, dayAndTime, size, span, timeOfDay } from '../format.ts'
 import { linkWord, sessionWord } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
+import { wakeWords } from '../wake-words.ts'
 import './copy-button.ts'
+import './health-strip.ts'
 
 /** All that is known of one peer. */
 export class PeerDetails extends LitElement {
@@ -42,7 +44,7 @@ export class PeerDetails extends LitElement {
   ]
   declare peer: Peer
   declare info: PeerInfo
-  #ping = ''
+  #said = ''
 
   override render() {
     const { info } = this
@@ -61,6 +63,7 @@ export class PeerDetails extends LitElement {
                 }, begun ${dayAndTime(session.createdAt)}`,
             true,
           )}
+          <div class="whole"><dt>Health</dt><dd><health-strip .info=${info}></health-strip></dd></div>
           ${item('Link', linkWord(info))}
           ${item('Numbered', session === undefined ? '–' : `${session.sent} sent, ${session.received} received`)}
           ${item('Sent', `${count(told.messagesSent, 'message')}, ${size(told.bytesSent)}`)}
@@ -87,7 +90,8 @@ export class PeerDetails extends LitElement {
         </dl>
         <div class="actions">
           <button type="button" @click=${this.#measure}>Ping</button>
-          <span role="status">${this.#ping}</span>
+          <button type="button" @click=${this.#wake}>Wake</button>
+          <span role="status">${this.#said}</span>
           <copy-button label="Copy peer id" .text=${info.id}></copy-button>
           <button type="button" aria-pressed=${this.peer.contacts.has(info.id)} @click=${this.#toggleContact}>Contact</button>
         </div>
@@ -106,6 +110,17 @@ export class PeerDetails extends LitElement {
     }
   }
 
+  async #wake() {
+    const { id } = this.info
+    this.#say('Waiting for it to wake…')
+    try {
+      this.#say(wakeWords(await this.peer.wakeUp(id)))
+    } catch (error) {
+      this.#say('')
+      store.report(`Waking ${store.labelOf(id)}`, error)
+    }
+  }
+
   /** Contacts may be allowed more than others: see what others may use. */
   async #toggleContact() {
     const { contacts } = this.peer
@@ -121,7 +136,7 @@ export class PeerDetails extends LitElement {
   }
 
   #say(text: string) {
-    this.#ping = text
+    this.#said = text
     this.requestUpdate()
   }
 }

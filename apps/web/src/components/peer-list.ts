@@ -2,7 +2,7 @@ import { fingerprintOf, type Peer, type PeerId, type PeerInfo } from '@tsunagi/p
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { span } from '../format.ts'
-import { healthOf, linkWord, sessionWord } from '../peer-state.ts'
+import { detourWord, healthOf, linkWord, sessionWord } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import { markStyles, stateMark } from './state-mark.ts'
@@ -76,6 +76,10 @@ export class PeerList extends LitElement {
       }
       .name button[aria-expanded='true']::before {
         content: '▾' / '';
+      }
+      td.detour {
+        width: auto;
+        white-space: normal;
       }
       .label {
         display: none;
@@ -153,6 +157,7 @@ export class PeerList extends LitElement {
   #renderPeer(info: PeerInfo) {
     const open = this.selected === info.id
     const health = healthOf(info)
+    const detour = detourWord(info, Date.now())
     const label = (text: string) => html`<span class="label">${text} </span>`
     return html`
       <tr role="row">
@@ -170,6 +175,11 @@ export class PeerList extends LitElement {
         <td role="cell">${label('Link')}${linkWord(info)}</td>
         <td role="cell">${label('Session')}${sessionWord(info)}</td>
       </tr>
+      ${
+        detour === undefined
+          ? nothing
+          : html`<tr role="row"><td role="cell" class="detour small soft" colspan=${COLUMNS.length}>${detour}</td></tr>`
+      }
       ${
         open
           ? html`<tr role="row">

@@ -178,7 +178,7 @@ export class TsunagiApp extends LitElement {
         <transfer-panel .peer=${peer}></transfer-panel>
       </div>
       <div class="more">
-        <consent-panel></consent-panel>
+        <consent-panel .peer=${peer}></consent-panel>
         <account-panel></account-panel>
         <message-inspector .peer=${peer}></message-inspector>
       </div>
