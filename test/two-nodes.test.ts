@@ -49,6 +49,20 @@ test('tabs at different nodes meet and delegate', async () => {
   expect(await caller.evaluate((task) => window.resultOf(task), task)).toBe('done')
 })
 
+test('a tab wakes one at the other node, whose links were closed for want of use', async () => {
+  const [alice, bob] = [await tests.openPage('waking.html'), await tests.openPage('waking.html')]
+  const LINK_IDLE = 1_000
+  await alice.evaluate(([url, idle]) => window.join(url, idle), [signalingOf(0), LINK_IDLE] as const)
+  const id = await bob.evaluate(([url, idle]) => window.join(url, idle), [signalingOf(1), LINK_IDLE] as const)
+  const untilSession = (state: string) =>
+    alice.waitForFunction(([id, state]) => window.isSession(id, state), [id, state] as const, { polling: 10 })
+  await untilSession('established')
+  await untilSession('suspended')
+  const result = await alice.evaluate((id) => window.peer.wakeUp(id), id)
+  expect(result).toMatchObject({ outcome: 'waking', step: 'socket' })
+  await untilSession('established')
+})
+
 test('a node is killed: its tab is at the other within 5 s, in the same session, and nothing is lost', async () => {
   const context = await tests.newContext()
   const [here, there] = ([0, 1] as const).map(
