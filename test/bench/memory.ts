@@ -11,12 +11,13 @@ export const MEMORY_ROWS = Object.fromEntries(COUNTS.map((count) => [rowOf(count
 
 /** Guests of one page: in some systems they connect to each other as well, and a process has about 500 connections. */
 const GUESTS_PER_PAGE = 8
-/** Milliseconds until what was needed only to connect is let go. */
-const SETTLING = 1_000
+/** Memory that fell by less than so many KiB so many times, so many milliseconds apart, is settled. */
+const [NOISE, UNCHANGED, SETTLING] = [200, 4, 1_000]
+/** Milliseconds of work by which a page's process is known. */
+const BUSY = 500
 
 export async function measureMemory({ origin, servers }: Place, system: string): Promise<Record<string, number>> {
   if (whyNot('memory', system)) return {}
-  // A browser of its own: all its pages' processes are this page's.
   const [hosting, visiting] = [await launchChromium(), await launchChromium()]
   try {
     const host = await openPage(hosting, origin)
@@ -27,15 +28,16 @@ export async function measureMemory({ origin, servers }: Place, system: string):
         hosts,
       ] as const)
     await join(host, true)
-    const alone = await settledMemory(hosting, host)
+    const own = await processOf(hosting, host)
+    const alone = await settledMemory(host, own)
     const values: Record<string, number> = {}
     let page: Page | undefined
     for (let guests = 1; guests <= Math.max(...COUNTS); guests++) {
       if (page === undefined || guests % GUESTS_PER_PAGE === 1) page = await openPage(visiting, origin)
       const frame = await addFrame(page)
       await join(frame, false)
-      await Promise.race([host.evaluate((count) => window.pair.connected(count), guests), late()])
-      if (COUNTS.includes(guests)) values[rowOf(guests)] = ((await settledMemory(hosting, host)) - alone) / guests
+      await Promise.race([host.evaluate((count) => window.pair.connected(count), guests), late(guests)])
+      if (COUNTS.includes(guests)) values[rowOf(guests)] = ((await settledMemory(host, own)) - alone) / guests
     }
     return values
   } finally {
@@ -69,22 +71,37 @@ async function addFrame(page: Page): Promise<Frame> {
   return frame
 }
 
-function late(): Promise<never> {
+function late(guests: number): Promise<never> {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error('A guest was not connected.')), 60_000).unref()
+    setTimeout(() => reject(new Error(`Guest ${guests} was not connected.`)), 60_000).unref()
   })
 }
 
-/** KiB. */
-async function settledMemory(browser: Browser, page: Page): Promise<number> {
-  await new Promise((settled) => setTimeout(settled, SETTLING))
-  await page.requestGC()
+/** @returns the id of the process that computes when the page does */
+async function processOf(browser: Browser, page: Page): Promise<number> {
   const devtools = await browser.newBrowserCDPSession()
-  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
+  const times = async () => (await devtools.send('SystemInfo.getProcessInfo')).processInfo
+  const before = new Map((await times()).map(({ id, cpuTime }) => [id, cpuTime]))
+  await page.evaluate((milliseconds) => {
+    const end = performance.now() + milliseconds
+    while (performance.now() < end);
+  }, BUSY)
+  const worked = (await times()).map(({ id, cpuTime }) => ({ id, worked: cpuTime - (before.get(id) ?? 0) }))
   await devtools.detach()
-  const ids = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
-  const each = await Promise.all(ids.map(privateMemory))
-  return each.reduce((sum, size) => sum + size, 0)
+  return worked.sort((a, b) => b.worked - a.worked)[0]?.id ?? 0
+}
+
+/** KiB, when it has stopped to fall: what was needed only to start or to connect is let go little by little. */
+async function settledMemory(page: Page, process: number): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let unchanged = 0; unchanged < UNCHANGED; ) {
+    await new Promise((settled) => setTimeout(settled, SETTLING))
+    await page.requestGC()
+    const now = await privateMemory(process)
+    unchanged = now < least - NOISE ? 0 : unchanged + 1
+    least = Math.min(least, now)
+  }
+  return least
 }
 
 /** KiB that no other process shares; Linux tells. */

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, defaultClientConditions } from 'vite'
+import type { Exchange } from './exchange.ts'
 import type { Place } from './rounds.ts'
 import { type SystemName, whyNot } from './systems/names.ts'
-import type { End, System } from './systems/system.ts'
 
 export const SIZE_ROWS = { size: 'kB gzip, JavaScript loaded' }
 
@@ -23,8 +23,7 @@ const MESSAGES = 100
 
 declare global {
   interface Window {
-    /** Of a page whose size is measured. */
-    system: System
+    exchange: Exchange
   }
 }
 
@@ -44,36 +43,15 @@ export async function measureSize({ browser, servers }: Place, system: string): 
   const context = await browser.newContext()
   try {
     const [host, guest] = [await context.newPage(), await context.newPage()]
-    const done = []
     for (const page of [host, guest]) {
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-      done.push(
-        await page.evaluateHandle(
-          async ([addresses, room, hosts, count]) => {
-            let tell: (end: End) => void = () => undefined
-            const opened = new Promise<End>((fulfil) => {
-              tell = fulfil
-            })
-            await window.system.join(addresses, { room, hosts, known: () => undefined, opened: (end) => tell(end) })
-            // Not awaited by the handle, since the other page comes later.
-            return { exchange: opened.then((end) => exchange(end)) }
-
-            async function exchange(end: End): Promise<void> {
-              let came = 0
-              const all = new Promise<void>((fulfil) => {
-                end.onMessage = () => {
-                  if (++came === count) fulfil()
-                }
-              })
-              for (let n = 0; n < count; n++) await end.send(new Uint8Array(200))
-              await all
-            }
-          },
-          [servers, `size of ${system}`, page === host, MESSAGES] as const,
-        ),
-      )
+      await page.evaluate(([at, room, hosts]) => window.exchange.join(at, room, hosts), [
+        servers,
+        `size of ${system}`,
+        page === host,
+      ] as const)
     }
-    for (const handle of done) await handle.evaluate(({ exchange }) => exchange)
+    await Promise.all([host, guest].map((page) => page.evaluate((n) => window.exchange.messages(n), MESSAGES)))
   } finally {
     await context.close()
     server.close()
@@ -94,10 +72,7 @@ async function bundle(file: string, name: string): Promise<Map<string, string>> 
       {
         name: 'page',
         resolveId: (id) => (id === entry ? `\0${entry}` : undefined),
-        load: (id) =>
-          id === `\0${entry}`
-            ? `import { ${name} } from '${path.join(import.meta.dirname, 'systems', file)}'; window.system = ${name}`
-            : undefined,
+        load: (id) => (id === `\0${entry}` ? pageWith(file, name) : undefined),
       },
     ],
     build: {
@@ -113,4 +88,13 @@ async function bundle(file: string, name: string): Promise<Map<string, string>> 
   return new Map(
     outputs.map((output) => [output.fileName, output.type === 'chunk' ? output.code : String(output.source)]),
   )
+}
+
+function pageWith(file: string, name: string): string {
+  const at = (module: string) => JSON.stringify(path.join(import.meta.dirname, module))
+  return `
+    import { exchangeOver } from ${at('exchange.ts')}
+    import { ${name} } from ${at(`systems/${file}`)}
+    window.exchange = exchangeOver(${name})
+  `
 }

@@ -9,14 +9,15 @@ import { identify } from '@libp2p/identify'
 import type { Stream } from '@libp2p/interface'
 import { webRTC } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
-import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2p } from 'libp2p'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { enterRoom } from './rendezvous.ts'
 import type { End, System } from './system.ts'
 
 const PROTOCOL = '/bench/1.0.0'
 const MOST_CONNECTIONS = 100
+const MOST_DIALS = 3
 /** Length of a message. */
 const HEAD = 4
 
@@ -48,7 +49,7 @@ export const libp2p: System = {
       if (hosts) tell(webrtcAddress()?.toString())
       return async (address: string) => {
         known()
-        opened(new Libp2pEnd(await node.dialProtocol(multiaddr(address), PROTOCOL)))
+        opened(new Libp2pEnd(await dial(node, multiaddr(address))))
       }
     })
     return {
@@ -58,6 +59,17 @@ export const libp2p: System = {
       },
     }
   },
+}
+
+/** Some dials come to nothing, which is known only after its ten seconds: an application would try again. */
+async function dial(node: Libp2p, address: Multiaddr): Promise<Stream> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await node.dialProtocol(address, PROTOCOL)
+    } catch (error) {
+      if (tries === MOST_DIALS) throw error
+    }
+  }
 }
 
 class Libp2pEnd implements End {
