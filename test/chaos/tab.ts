@@ -55,11 +55,17 @@ export class Tab {
     await this.open()
   }
 
+  /**
+   * Stops the page's script while its links stay open, as those of a frozen tab do: Chromium freezes only tabs that are hidden, and
+   * Playwright keeps all of them visible.
+   */
   async freezeAndThaw(ms: number): Promise<void> {
     const session = await this.devtools()
-    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+    await session.send('Debugger.enable')
+    await session.send('Debugger.pause')
     await new Promise((thaw) => setTimeout(thaw, ms))
-    await session.send('Page.setWebLifecycleState', { state: 'active' })
+    // Before its first statement it cannot have been stopped.
+    await session.send('Debugger.resume').catch(() => undefined)
     await session.detach()
   }
 
