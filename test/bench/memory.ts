@@ -21,21 +21,26 @@ export async function measureMemory({ origin, servers }: Place, system: string):
   const [hosting, visiting] = [await launchChromium(), await launchChromium()]
   try {
     const host = await openPage(hosting, origin)
-    const join = (frame: Frame | Page, hosts: boolean) =>
-      frame.evaluate(([name, at, isHost]) => window.pair.join(name, at, `memory of ${name}`, isHost), [
+    const join = (frame: Frame | Page, room: string) =>
+      frame.evaluate(([name, at, place, isHost]) => window.pair.join(name, at, place, isHost), [
         system,
         servers,
-        hosts,
+        room,
+        frame === host,
       ] as const)
-    await join(host, true)
     const own = await processOf(hosting, host)
+    // What a page takes once and for all, it has taken when a first guest has come and gone.
+    let page = await openPage(visiting, origin)
+    for (const frame of [host, page]) await join(frame, `memory of ${system}, before`)
+    await page.evaluate(() => window.pair.connected(1))
+    for (const frame of [page, host]) await frame.evaluate(() => window.pair.leave())
+    await join(host, `memory of ${system}`)
     const alone = await settledMemory(host, own)
     const values: Record<string, number> = {}
-    let page: Page | undefined
     for (let guests = 1; guests <= Math.max(...COUNTS); guests++) {
-      if (page === undefined || guests % GUESTS_PER_PAGE === 1) page = await openPage(visiting, origin)
+      if (guests % GUESTS_PER_PAGE === 0) page = await openPage(visiting, origin)
       const frame = await addFrame(page)
-      await join(frame, false)
+      await join(frame, `memory of ${system}`)
       await Promise.race([host.evaluate((count) => window.pair.connected(count), guests), late(guests)])
       if (COUNTS.includes(guests)) values[rowOf(guests)] = ((await settledMemory(host, own)) - alone) / guests
     }
