@@ -152,7 +152,7 @@ class FileWorker {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./file.worker.ts', import.meta.url), { type: 'module' })
+    const worker = new Worker(new URL('./file.worker.js', import.meta.url), { type: 'module' })
     worker.onmessage = ({ data: { id, error } }: MessageEvent<FileAnswer>) => {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)

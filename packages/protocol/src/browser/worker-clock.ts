@@ -25,7 +25,8 @@ export function createWorkerClock(): WorkerClock {
   function startWorker(): Worker | undefined {
     let started: Worker
     try {
-      started = new Worker(new URL('./timer.worker.ts', import.meta.url), { type: 'module' })
+      // Named as it is when built: bundlers find the source by that as well, and who uses the built package finds the worker.
+      started = new Worker(new URL('./timer.worker.js', import.meta.url), { type: 'module' })
     } catch {
       // This page may start no worker. Its own timers do, only late while it is hidden.
       return undefined
