@@ -80,6 +80,8 @@ for (const [where, options] of SIZES) {
       await page.getByText('This invite link does not work').waitFor()
       await check('a broken invite link')
     },
+    // Three times axe-core over a page with all of its parts.
+    120_000,
   )
 }
 

@@ -48,8 +48,9 @@ export class GivenWork implements PagePart {
 
   attach(peer: Peer): void {
     this.#peer = peer
-    for (const info of peer.tasks.toReversed()) {
-      const task = info.direction === 'out' ? peer.task(info.id) : undefined
+    const latest = peer.tasks.filter(({ direction }) => direction === 'out').slice(0, MAX_KEPT)
+    for (const { id } of latest.toReversed()) {
+      const task = peer.task(id)
       if (task !== undefined) this.#keep(task, { input: undefined, subject: '' })
     }
   }

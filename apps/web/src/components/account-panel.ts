@@ -44,6 +44,7 @@ export class AccountPanel extends LitElement {
       }
       tfoot th,
       tfoot td {
+        font-size: var(--text);
         font-weight: 600;
         color: var(--ink);
         border: 0;

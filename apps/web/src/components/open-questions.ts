@@ -3,6 +3,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import { span } from '../format.ts'
 import { store } from '../peer-store.ts'
 import type { Question } from '../questions.ts'
+import { SecondHand } from '../second-hand.ts'
 import { controls } from '../styles/controls.ts'
 
 /** What others would have of this browser, for the person to decide: at the lower edge, so that nothing moves for it. */
@@ -40,21 +41,16 @@ export class OpenQuestions extends LitElement {
       }
     `,
   ]
-  #ticking: ReturnType<typeof setInterval> | undefined
+  readonly #secondHand = new SecondHand(this)
 
   constructor() {
     super()
     store.drawOnChange(this)
   }
 
-  override disconnectedCallback() {
-    super.disconnectedCallback()
-    this.#tick(false)
-  }
-
   override render() {
     const { open } = store.questions
-    this.#tick(open.length > 0)
+    this.#secondHand.run(open.length > 0)
     return html`<section aria-label="Questions" tabindex="-1">
       ${repeat(
         open,
@@ -82,14 +78,6 @@ export class OpenQuestions extends LitElement {
     store.questions.answer(id, agreed)
     // The button goes away with its question; the focus stays among the questions.
     this.renderRoot.querySelector('section')?.focus()
-  }
-
-  #tick(wanted: boolean) {
-    if (wanted) this.#ticking ??= setInterval(() => this.requestUpdate(), 1_000)
-    else {
-      clearInterval(this.#ticking)
-      this.#ticking = undefined
-    }
   }
 }
 

@@ -34,6 +34,10 @@ export class PeerDetails extends LitElement {
       .whole {
         grid-column: 1 / -1;
       }
+      .actions span {
+        flex: 1 0 100%;
+        min-height: 1.45em;
+      }
       .actions {
         display: flex;
         flex-wrap: wrap;
@@ -91,9 +95,9 @@ export class PeerDetails extends LitElement {
         <div class="actions">
           <button type="button" @click=${this.#measure}>Ping</button>
           <button type="button" @click=${this.#wake}>Wake</button>
-          <span role="status">${this.#said}</span>
           <copy-button label="Copy peer id" .text=${info.id}></copy-button>
           <button type="button" aria-pressed=${this.peer.contacts.has(info.id)} @click=${this.#toggleContact}>Contact</button>
+          <span role="status">${this.#said}</span>
         </div>
       </section>
     `

@@ -6,7 +6,7 @@ import { problemOf, store } from '../peer-store.ts'
 import type { Picture, PictureTile } from '../picture.ts'
 import { controls } from '../styles/controls.ts'
 import { paint } from './tile-picture.ts'
-import './work-line.ts'
+import { lineAction } from './work-line.ts'
 
 /** A picture that the mesh draws: its tiles as they come, and who drew which. */
 export class PictureLine extends LitElement {
@@ -14,9 +14,6 @@ export class PictureLine extends LitElement {
   static override styles = [
     controls,
     css`
-      button.quiet {
-        min-height: 2rem;
-      }
       figure {
         display: grid;
         gap: var(--space-2);
@@ -99,10 +96,10 @@ export class PictureLine extends LitElement {
       >
         ${
           state === 'working'
-            ? action('Cancel', subject, picture.cancel)
+            ? lineAction('Cancel', subject, picture.cancel)
             : state === 'completed'
               ? nothing
-              : action('Retry', subject, picture.again)
+              : lineAction('Retry', subject, picture.again)
         }
         ${error === undefined ? nothing : html`<p class="fault">${problemOf(error).text} <code class="small">${problemOf(error).code}</code></p>`}
         ${this.#open ? this.#renderFigure(byPeer) : nothing}
@@ -181,12 +178,6 @@ export class PictureLine extends LitElement {
 
 function letterOf(at: number): string {
   return at < 26 ? String.fromCharCode(65 + at) : `${at + 1}`
-}
-
-function action(word: string, subject: string, act: () => void) {
-  return html`<button slot="actions" type="button" class="quiet" aria-label="${word} ${subject}" @click=${act}>
-    ${word}
-  </button>`
 }
 
 customElements.define('picture-line', PictureLine)

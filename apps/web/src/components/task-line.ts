@@ -1,5 +1,5 @@
 import type { TaskInfo } from '@tsunagi/protocol'
-import { css, html, LitElement, nothing } from 'lit'
+import { html, LitElement, nothing } from 'lit'
 import { titleOf } from '../capabilities/index.ts'
 import { about, plainText, size, span, timeLeft, timeOfDay } from '../format.ts'
 import type { Given } from '../given-work.ts'
@@ -8,19 +8,12 @@ import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import './task-output.ts'
 import './task-partials.ts'
-import './work-line.ts'
+import { lineAction } from './work-line.ts'
 
 /** One task in one line, which opens to its result or what went wrong. */
 export class TaskLine extends LitElement {
   static override properties = { info: { attribute: false }, given: { attribute: false }, now: { attribute: false } }
-  static override styles = [
-    controls,
-    css`
-      button.quiet {
-        min-height: 2rem;
-      }
-    `,
-  ]
+  static override styles = controls
   declare info: TaskInfo
   declare given: Given | undefined
   /** Milliseconds since 1970; what a running task's time is counted to. */
@@ -57,10 +50,11 @@ export class TaskLine extends LitElement {
   #renderActions(subject: string) {
     const { info, given } = this
     if (info.endedAt === undefined && info.direction === 'in')
-      return action('End', `${subject} for ${store.labelOf(info.peer)}`, () => store.peer?.stopTask(info))
-    if (info.endedAt === undefined && given !== undefined) return action('Cancel', subject, () => given.task.cancel())
+      return lineAction('End', `${subject} for ${store.labelOf(info.peer)}`, () => store.peer?.stopTask(info))
+    if (info.endedAt === undefined && given !== undefined)
+      return lineAction('Cancel', subject, () => given.task.cancel())
     const failed = info.endedAt !== undefined && info.state !== 'completed'
-    return failed && given?.again !== undefined ? action('Retry', subject, given.again) : nothing
+    return failed && given?.again !== undefined ? lineAction('Retry', subject, given.again) : nothing
   }
 
   #renderBody() {
@@ -118,12 +112,6 @@ export class TaskLine extends LitElement {
     this.#open = open
     this.requestUpdate()
   }
-}
-
-function action(word: string, subject: string, act: () => void) {
-  return html`<button slot="actions" type="button" class="quiet" aria-label="${word} ${subject}" @click=${act}>
-    ${word}
-  </button>`
 }
 
 function who({ direction, peer, endedAt }: TaskInfo): string {

@@ -4,6 +4,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import { count } from '../format.ts'
 import { store } from '../peer-store.ts'
 import type { Picture } from '../picture.ts'
+import { SecondHand } from '../second-hand.ts'
 import { controls } from '../styles/controls.ts'
 import './picture-line.ts'
 import './task-line.ts'
@@ -43,16 +44,11 @@ export class TaskList extends LitElement {
   declare peer: Peer
   #shown: readonly string[] = []
   #all = false
-  #ticking: ReturnType<typeof setInterval> | undefined
+  readonly #secondHand = new SecondHand(this)
 
   constructor() {
     super()
     store.drawOnChange(this)
-  }
-
-  override disconnectedCallback() {
-    super.disconnectedCallback()
-    this.#tick(false)
   }
 
   override render() {
@@ -63,7 +59,7 @@ export class TaskList extends LitElement {
       ...tasks.filter(({ direction }) => direction === 'in').map(entryOf),
     ]
     const running = entries.some(({ endedAt }) => endedAt === undefined)
-    this.#tick(running)
+    this.#secondHand.run(running)
     const now = running ? Date.now() : 0
     const byId = new Map(entries.map((entry) => [entry.id, entry]))
     this.#shown = this.#order(byId)
@@ -130,15 +126,6 @@ export class TaskList extends LitElement {
   #showAll() {
     this.#all = true
     this.requestUpdate()
-  }
-
-  /** While something runs its time is shown as it passes. */
-  #tick(wanted: boolean) {
-    if (wanted) this.#ticking ??= setInterval(() => this.requestUpdate(), 1_000)
-    else {
-      clearInterval(this.#ticking)
-      this.#ticking = undefined
-    }
   }
 }
 

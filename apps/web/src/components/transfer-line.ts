@@ -5,7 +5,7 @@ import type { Shown } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import './download-button.ts'
-import './work-line.ts'
+import { lineAction } from './work-line.ts'
 
 const STATE: Readonly<Record<TransferState, Shown>> = {
   offered: { mark: 'dashed', word: 'offered' },
@@ -45,13 +45,7 @@ export class TransferLine extends LitElement {
         .open=${open}
         @fold=${({ detail }: CustomEvent<boolean>) => this.#fold(detail)}
       >
-        ${
-          running
-            ? html`<button slot="actions" type="button" class="quiet" aria-label="Cancel ${name}" @click=${() => this.transfer.cancel()}>
-                Cancel
-              </button>`
-            : nothing
-        }
+        ${running ? lineAction('Cancel', name, () => this.transfer.cancel()) : nothing}
         ${open ? this.#renderBody(name) : nothing}
       </work-line>
     `

@@ -2,6 +2,7 @@ import type { Peer, PeerId } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { store } from '../peer-store.ts'
+import { SecondHand } from '../second-hand.ts'
 import { controls } from '../styles/controls.ts'
 import './transfer-line.ts'
 
@@ -39,22 +40,17 @@ export class TransferPanel extends LitElement {
   declare peer: Peer
   #to: PeerId | undefined
   #isOver = false
-  #ticking: ReturnType<typeof setInterval> | undefined
+  readonly #secondHand = new SecondHand(this)
 
   constructor() {
     super()
     store.drawOnChange(this)
   }
 
-  override disconnectedCallback() {
-    super.disconnectedCallback()
-    this.#tick(false)
-  }
-
   override render() {
     const transfers = store.transfers.all
     const running = transfers.some(({ info }) => info.endedAt === undefined)
-    this.#tick(running)
+    this.#secondHand.run(running)
     const now = running ? Date.now() : 0
     return html`
       <section class="panel" aria-labelledby="title">
@@ -137,14 +133,6 @@ export class TransferPanel extends LitElement {
     const to = this.#target
     if (to === undefined) return
     for (const file of files) store.transfers.send(to, file)
-  }
-
-  #tick(wanted: boolean) {
-    if (wanted) this.#ticking ??= setInterval(() => this.requestUpdate(), 1_000)
-    else {
-      clearInterval(this.#ticking)
-      this.#ticking = undefined
-    }
   }
 }
 

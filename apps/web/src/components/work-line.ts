@@ -82,6 +82,9 @@ export class WorkLine extends LitElement {
       progress::-moz-progress-bar {
         background: var(--accent);
       }
+      ::slotted(button[slot='actions']) {
+        min-height: 2rem;
+      }
       .body {
         display: grid;
         grid-template-columns: minmax(0, 1fr);
@@ -129,6 +132,13 @@ export class WorkLine extends LitElement {
       ${open ? html`<div class="body"><slot></slot></div>` : nothing}
     `
   }
+}
+
+/** A button for the slot `actions`. `subject` tells it apart from those of other lines. */
+export function lineAction(word: string, subject: string, act: () => void) {
+  return html`<button slot="actions" type="button" class="quiet" aria-label="${word} ${subject}" @click=${act}>
+    ${word}
+  </button>`
 }
 
 customElements.define('work-line', WorkLine)
