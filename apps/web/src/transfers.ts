@@ -5,8 +5,6 @@ import { plainText, size } from './format.ts'
 import type { PageHost, PagePart } from './page-part.ts'
 import type { Questions } from './questions.ts'
 
-/** The library makes the id of a task's file from that of the task, and its last two bytes from which file it is (SPEC R92). */
-const TASK_FILE_ID = /[08]00[0-9a-f]$/
 /** A person has so long to answer an offer. */
 const ANSWER_TIME = 5 * 60_000
 
@@ -16,8 +14,6 @@ export class Transfers implements PagePart {
   readonly #questions: Questions
   readonly #account: Account
   readonly #stops: (() => void)[] = []
-  /** Those that this page sent or accepted. */
-  readonly #own = new Set<string>()
   /** Received files that were thrown away: their transfers are remembered by the library for a while, and nothing to show. */
   readonly #discarded = new WeakSet<Transfer>()
   /** What arrived and was counted, of transfers of this page. */
@@ -42,15 +38,12 @@ export class Transfers implements PagePart {
   detach(): void {
     for (const stop of this.#stops.splice(0)) stop()
     this.#counted.clear()
-    this.#own.clear()
     this.#peer = undefined
   }
 
   /** Newest first, without the files of tasks, which are seen there. */
   get all(): readonly (Transfer | IncomingTransfer)[] {
-    const isShown = (transfer: Transfer) =>
-      (this.#own.has(transfer.id) || !TASK_FILE_ID.test(transfer.id)) && !this.#discarded.has(transfer)
-    return this.#peer?.transfers.filter(isShown) ?? []
+    return this.#peer?.transfers.filter((transfer) => !transfer.info.ofTask && !this.#discarded.has(transfer)) ?? []
   }
 
   discard(transfer: IncomingTransfer): void {
@@ -61,9 +54,10 @@ export class Transfers implements PagePart {
 
   /** Bytes of a task's files that have moved, and of all of them as far as they are known; undefined where it has none. */
   ofTask({ id, peer }: TaskInfo): { readonly moved: number; readonly size: number } | undefined {
-    const files = this.#peer?.transfers.filter(({ info }) => {
-      return info.peer === peer && info.id.slice(0, -4) === id.slice(0, -4) && !this.#own.has(info.id)
-    })
+    // The last two bytes of its id say which of the task's files it is (SPEC R92).
+    const files = this.#peer?.transfers.filter(
+      ({ info }) => info.ofTask && info.peer === peer && info.id.slice(0, -4) === id.slice(0, -4),
+    )
     if (files === undefined || files.length === 0) return undefined
     const sum = (bytes: readonly number[]) => bytes.reduce((a, b) => a + b, 0)
     return {
@@ -74,7 +68,6 @@ export class Transfers implements PagePart {
 
   send(to: PeerId, file: File): void {
     const transfer = this.#peer?.transfer(to, file)
-    if (transfer !== undefined) this.#own.add(transfer.id)
     transfer?.done.then(
       () => this.#host.announce(`“${file.name}” has arrived.`),
       (error) => {
@@ -110,7 +103,6 @@ export class Transfers implements PagePart {
     )
     stop?.()
     if (!agreed || withdrawn.signal.aborted) return
-    this.#own.add(offer.id)
     const transfer = offer.accept()
     transfer.done.then(
       () => this.#host.announce(`${name} has arrived.`),

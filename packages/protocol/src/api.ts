@@ -296,6 +296,8 @@ export interface TransferInfo {
   readonly type: string
   /** Bytes; undefined while only the end of a stream will tell. */
   readonly size: number | undefined
+  /** It is a file in the input or output of a task, and no app is asked about it. */
+  readonly ofTask: boolean
   readonly state: TransferState
   /** Bytes that the receiver has kept. */
   readonly bytes: number

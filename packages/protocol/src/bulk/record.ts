@@ -49,7 +49,7 @@ export class TransferRecord {
 
   /** @param onFail it has failed: lets go of what belongs to it. Must not throw. */
   constructor(host: RecordHost, stored: StoredTransfer, state: TransferState, onFail: (error: TsunagiError) => void) {
-    const { direction, peer, name, type, size, bytes, createdAt, endedAt } = stored
+    const { direction, peer, name, type, size, ofTask, bytes, createdAt, endedAt } = stored
     this.#host = host
     this.#stored = stored
     this.#onFail = onFail
@@ -61,6 +61,7 @@ export class TransferRecord {
       name,
       type,
       size,
+      ofTask,
       state,
       bytes,
       createdAt,

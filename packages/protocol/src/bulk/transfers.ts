@@ -340,6 +340,7 @@ export function failedTransfer(to: PeerId, now: number, error: TsunagiError): Tr
     name: '',
     type: '',
     size: undefined,
+    ofTask: false,
     state: 'failed',
     bytes: 0,
     createdAt: now,

@@ -65,6 +65,7 @@ function infoOf(id: string, peer: PeerId, direction: Transfer['info']['direction
     name: blob instanceof File ? blob.name : '',
     type: blob.type,
     size: blob.size,
+    ofTask: true,
     state: 'completed',
     bytes: blob.size,
     createdAt: 0,
