@@ -10,6 +10,7 @@ import { CapabilityRegistry } from './capabilities.ts'
 import { TaskExecutor } from './executor.ts'
 import { TaskFileTransfers } from './file-transfers.ts'
 import { transferIdOf } from './files.ts'
+import { MemoryTaskStore } from './memory-task-store.fixture.ts'
 import { Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
@@ -98,10 +99,11 @@ const come = (id: Uint8Array) => incoming.get(uuidText(id))
 const place = (...at: (string | number)[]) => ({ at, size: 4, media_type: '', name: '' })
 
 describe('the caller', () => {
+  let store: MemoryTaskStore
   let caller: TaskCaller
 
-  beforeEach(() => {
-    caller = new TaskCaller({
+  const newCaller = (store: MemoryTaskStore) =>
+    new TaskCaller({
       files,
       clock,
       randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
@@ -116,12 +118,16 @@ describe('the caller', () => {
       outputCheck: () => undefined,
       onGiven: () => undefined,
       onTried: () => undefined,
-      store: undefined,
+      store,
       onChange: () => undefined,
       onError: (error) => {
         throw error
       },
     })
+
+  beforeEach(() => {
+    store = new MemoryTaskStore()
+    caller = newCaller(store)
   })
 
   const idAt = (peer: string) => outbox.of('task_delegate', peer).at(-1)?.task_id ?? new Uint8Array(16)
@@ -136,6 +142,22 @@ describe('the caller', () => {
     await complete(ANNA, { file: null }, place('file'))
     expect(((await task.result) as { file: Blob }).file.size).toBe(4)
     expect(discarded).toEqual([])
+  })
+
+  test('finds them on the next page, until the task is forgotten', async () => {
+    const { id: task } = caller.delegate('work', 1)
+    const id = transferIdOf(idAt(ANNA), 'output', 0)
+    await caller.takeOffer(offer(ANNA, id))
+    come(id)?.complete()
+    await complete(ANNA, { file: null }, place('file'))
+    store = store.crash()
+    caller = newCaller(store)
+    caller.restore(await store.load())
+    expect(await caller.task(task)?.result).toMatchObject({ file: { size: 4 } })
+    expect(discarded).toEqual([])
+    for (let n = 0; n < LIMITS.maxEndedTasks; n++) caller.delegate('work', n).cancel()
+    expect(caller.task(task)).toBeUndefined()
+    expect(discarded).toEqual([uuidText(id)])
   })
 
   test.each<[string, (peer: string) => Promise<void> | undefined]>([
