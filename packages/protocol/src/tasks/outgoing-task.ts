@@ -3,10 +3,13 @@ import type { AbortSignal, PeerId, Progress, Task, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import type { Priority, TaskFilePlace } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
+import type { CheckedOptions } from './delegate-options.ts'
 import type { Lease } from './lease.ts'
 import { PartialStream } from './partials.ts'
 import type { RetryRules } from './retry.ts'
 import type { SchemaCheck } from './schema.ts'
+import type { OwnTask, StoredTask } from './store.ts'
+import { NO_PARTIALS } from './task-errors.ts'
 
 /** One peer's try at a task. Each has an id of its own, so that what a former one reports late means nothing any more. */
 export interface Try {
@@ -96,6 +99,26 @@ export class OutgoingTask {
     this.#result.catch(() => undefined)
     this.fulfil = fulfil
     this.reject = reject
+  }
+
+  /** It is as delegate() was told. */
+  ask({ deadline, priority, retries, failover, to, partials, idempotencyKey, checkOutput }: CheckedOptions): void {
+    this.info = { ...this.info, priority, deadlineAt: this.info.createdAt + deadline }
+    this.rules = { retries, failover, to }
+    this.wantsPartials = partials
+    this.idempotencyKey = idempotencyKey
+    this.checkOutput = checkOutput
+  }
+
+  /** It is as a page before this one left it. */
+  recall({ info, partials, files }: StoredTask, ours: OwnTask): void {
+    this.info = info
+    this.rules = ours
+    this.counted = info.tries
+    this.wantsPartials = partials
+    this.files = files.map(({ transfer: _, ...place }) => place)
+    this.idempotencyKey = ours.idempotencyKey
+    if (!partials) this.partials.end(new TsunagiError('INVALID_ARGUMENT', NO_PARTIALS))
   }
 
   /** What the app gets. */

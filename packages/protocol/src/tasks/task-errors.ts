@@ -4,6 +4,7 @@ import { type ErrorCode, TsunagiError } from '../errors.ts'
 
 export const UNREADABLE = 'The task cannot be handed over: what was given to delegate() cannot be read.'
 export const NO_INPUT = 'The input of the task could not be read any more.'
+export const PEER_GONE = 'The peer that had the task is gone.'
 export const NO_PARTIALS = 'Partial results come only where delegate() was given { partials: true }.'
 
 export function tooLate(deadline: number): string {
