@@ -39,9 +39,9 @@ module.exports = {
     {
       name: 'apps-use-public-entries',
       comment:
-        'Apps and the tests of the whole import the library by the names its package exports; the fuzzer feeds its parts.',
+        'Apps and the tests of the whole import the library by the names its package exports; the fuzzer and the benchmark of the core feed its parts.',
       severity: 'error',
-      from: { path: '^(apps|test)/', pathNot: '^test/fuzz/' },
+      from: { path: '^(apps|test)/', pathNot: '^test/(fuzz|bench/core)/' },
       to: {
         path: '^packages/[^/]+/src/',
         pathNot:

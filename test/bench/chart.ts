@@ -1,5 +1,5 @@
 /** Charts as SVG text: horizontal bars with their values, readable on a light and on a dark page. */
-import type { Row } from './results.ts'
+import type { Row } from './row.ts'
 
 /** Those that are drawn, by the case they show. */
 export const CHARTS: Readonly<Record<string, string>> = {

@@ -4,6 +4,7 @@ import { cpus, loadavg } from 'node:os'
 import path from 'node:path'
 import { CHARTS, chart } from './chart.ts'
 import type { Measured } from './rounds.ts'
+import type { Row } from './row.ts'
 import { SERVERS_USED } from './servers/index.ts'
 import { median, quantile, rounded } from './statistics.ts'
 import { SYSTEM_NAMES, whyNot } from './systems/names.ts'
@@ -12,20 +13,6 @@ const ROOT = path.join(import.meta.dirname, '../..')
 const DOCS = path.join(ROOT, 'docs')
 /** Of those that are compared; `peer` is PeerServer, `ws` what the relays and it stand on. */
 const PACKAGES = ['simple-peer', 'peerjs', 'peer', 'trystero', 'libp2p', '@libp2p/webrtc', 'ws']
-
-export interface Row {
-  readonly case: string
-  readonly system: string
-  /** Median of the rounds; null where it is not measured. */
-  readonly value: number | null
-  readonly unit: string
-  readonly ratio_to_bare: number | null
-  /** Interquartile range of the rounds, as a share of the value. */
-  readonly spread: number | null
-  /** Rounds that gave a value. */
-  readonly rounds: number
-  readonly note?: string
-}
 
 /** @param units by the names of the rows */
 export function rowsOf(units: Readonly<Record<string, string>>, systems: readonly string[], measured: Measured): Row[] {
