@@ -658,8 +658,8 @@ export class PeerService implements Peer {
     const remote = this.#remotes.get(peerIdOf(key))
     if (remote === undefined || this.#closing !== undefined) return
     if (!this.#handshakes.isUnderWay(key)) this.#sessions.find(peerIdOf(key))?.handshakeFailed()
+    remote.counters.trouble(error, this.#clock.now())
     if (remote.isMember && this.#connector.failed(remote, kind, error)) return
-    remote.counters.failed(error, this.#clock.now())
     this.#events.emit('error', error)
     this.#changed(remote)
   }

@@ -71,8 +71,8 @@ export class PeerCounters {
     this.#lastError = { code: error.code, message: error.message, at: now }
   }
 
-  /** The peer says that something of ours was wrong. @param now milliseconds since 1970 */
-  told(error: { readonly code: string; readonly message: string }, now: number): void {
+  /** Something went wrong that is no message's failure: what the peer told, or a handshake that came to nothing. */
+  trouble(error: { readonly code: string; readonly message: string }, now: number): void {
     this.#lastError = { code: error.code, message: error.message, at: now }
   }
 

@@ -268,7 +268,7 @@ export class RemotePeer {
         void this.#learnCapabilities(message.payload)
         return
       case 'error':
-        this.counters.told(message.payload, this.#host.clock.now())
+        this.counters.trouble(message.payload, this.#host.clock.now())
         this.#host.onChange(this)
         return
       case 'session_close':
