@@ -34,7 +34,6 @@ interface Schema extends DBSchema {
   settings: { key: IDBValidKey[]; value: unknown }
 }
 export type Database = IDBPDatabase<Schema>
-export type SessionObjectStore = IDBPObjectStore<Schema, SessionStoreName[], SessionStoreName, 'readwrite'>
 
 type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
 
@@ -52,8 +51,6 @@ const TASK_KEYS = {
   taskValues: ['slot', 'direction', 'key'],
   contacts: ['slot', 'peer'],
 } as const
-export type TaskStoreName = keyof typeof TASK_KEYS
-export type TaskObjectStore = IDBPObjectStore<Schema, TaskStoreName[], TaskStoreName, 'readwrite'>
 
 /** Step n leads from version n to version n + 1. Steps are only ever added: each may have run in some browser. */
 const STEPS: readonly ((database: Database, transaction: Upgrade) => void)[] = [
@@ -92,6 +89,35 @@ export function storageFailure(cause: unknown): TsunagiError {
     known ??
     'The browser could not read or write the data of this site: check its free disk space and reload this page.'
   return toTsunagiError(cause, 'STORAGE_FAILED', sentence)
+}
+
+/**
+ * Makes changes in one transaction, all or none. Nothing is awaited before all of it was asked for and the transaction is on its way,
+ * which a page that ends does not stop; so calls that share a store take effect in their order.
+ * Rejects with STORAGE_FAILED.
+ */
+export async function write<Name extends StoreNames<Schema>>(
+  database: Database,
+  names: Name[],
+  durability: IDBTransactionDurability,
+  change: (store: (name: Name) => IDBPObjectStore<Schema, Name[], Name, 'readwrite'>) => Iterable<Promise<unknown>>,
+): Promise<void> {
+  try {
+    const transaction = database.transaction(names, 'readwrite', { durability })
+    const requests: Promise<unknown>[] = [transaction.done]
+    try {
+      for (const request of change((name) => transaction.objectStore(name))) requests.push(request)
+    } catch (cause) {
+      // What cannot be stored is refused at once, and what came before it would be committed without it.
+      transaction.abort()
+      await Promise.allSettled(requests)
+      throw cause
+    }
+    transaction.commit()
+    await Promise.all(requests)
+  } catch (cause) {
+    throw storageFailure(cause)
+  }
 }
 
 /**

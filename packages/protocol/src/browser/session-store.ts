@@ -6,13 +6,7 @@ import { publicKeyOf } from '../identity/peer-id.ts'
 import { PROTOCOL } from '../limits.ts'
 import type { SessionStore, StoredMessage, StoredState } from '../session/store.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import {
-  type Database,
-  SESSION_STORES,
-  type SessionObjectStore,
-  type SessionStoreName,
-  storageFailure,
-} from './database.ts'
+import { type Database, SESSION_STORES, type SessionStoreName, storageFailure, write } from './database.ts'
 
 const DAMAGED =
   'Some of what this browser kept for this peer was damaged and has been removed: messages that waited may be lost.'
@@ -70,30 +64,6 @@ export function createSessionStore(
   const ofSlot = () => IDBKeyRange.bound([slot], [slot, []])
   const ofPeer = (id: PeerId) => IDBKeyRange.bound([slot, id], [slot, id, []])
 
-  /** No call awaits anything before its transaction is made: those that share a store take effect in that order. */
-  async function write(
-    names: SessionStoreName[],
-    durability: IDBTransactionDurability,
-    change: (store: (name: SessionStoreName) => SessionObjectStore) => Iterable<Promise<unknown>>,
-  ): Promise<void> {
-    try {
-      const transaction = database.transaction(names, 'readwrite', { durability })
-      const requests: Promise<unknown>[] = [transaction.done]
-      try {
-        for (const request of change((name) => transaction.objectStore(name))) requests.push(request)
-      } catch (cause) {
-        // What cannot be stored is refused at once, and what came before it would be committed without it.
-        transaction.abort()
-        await Promise.allSettled(requests)
-        throw cause
-      }
-      transaction.commit()
-      await Promise.all(requests)
-    } catch (cause) {
-      throw storageFailure(cause)
-    }
-  }
-
   async function load(): Promise<StoredState> {
     const transaction = database.transaction(SESSION_STORES)
     const read = async <T>(name: SessionStoreName, schema: v.GenericSchema<unknown, T>): Promise<Found<T>[]> => {
@@ -123,7 +93,7 @@ export function createSessionStore(
 
   function remove(damaged: readonly Found<unknown>[]): void {
     onDamaged(new TsunagiError('STORAGE_FAILED', DAMAGED))
-    write(SESSION_STORES, 'relaxed', function* (store) {
+    write(database, SESSION_STORES, 'relaxed', function* (store) {
       for (const { name, key } of damaged) yield store(name).delete(key)
     }).catch(onDamaged)
   }
@@ -137,16 +107,16 @@ export function createSessionStore(
       }
     },
     accept: (session, messages) =>
-      write(['sessions', 'outbox'], 'strict', function* (store) {
+      write(database, ['sessions', 'outbox'], 'strict', function* (store) {
         yield store('sessions').put({ slot, ...session })
         for (const message of messages) yield store('outbox').put({ slot, ...alone(message) })
       }),
     delivered: (id, number) =>
-      write(['outbox'], 'relaxed', function* (store) {
+      write(database, ['outbox'], 'relaxed', function* (store) {
         yield store('outbox').delete(IDBKeyRange.bound([slot, id], [slot, id, number], false, true))
       }),
     take: (session, messages) =>
-      write(['sessions', 'inbox'], 'strict', function* (store) {
+      write(database, ['sessions', 'inbox'], 'strict', function* (store) {
         const { createdAt: sessionCreatedAt } = session
         yield store('sessions').put({ slot, ...session })
         for (const message of messages) {
@@ -154,23 +124,23 @@ export function createSessionStore(
         }
       }),
     handled: (message) =>
-      write(['inbox'], 'relaxed', function* (store) {
+      write(database, ['inbox'], 'relaxed', function* (store) {
         yield store('inbox').delete([slot, message.peer, message.id])
       }),
     pin: (pinned) =>
-      write(['pinned'], 'relaxed', function* (store) {
+      write(database, ['pinned'], 'relaxed', function* (store) {
         yield store('pinned').put({ slot, ...pinned })
       }),
     unpin: (id) =>
-      write(['pinned'], 'relaxed', function* (store) {
+      write(database, ['pinned'], 'relaxed', function* (store) {
         yield store('pinned').delete([slot, id])
       }),
     update: (session) =>
-      write(['sessions'], 'relaxed', function* (store) {
+      write(database, ['sessions'], 'relaxed', function* (store) {
         yield store('sessions').put({ slot, ...session })
       }),
     end: (id) =>
-      write(['sessions', 'outbox'], 'relaxed', function* (store) {
+      write(database, ['sessions', 'outbox'], 'relaxed', function* (store) {
         yield store('sessions').delete([slot, id])
         yield store('outbox').delete(ofPeer(id))
       }),

@@ -6,7 +6,7 @@ import { LIMITS, PROTOCOL } from '../limits.ts'
 import { PRIORITIES } from '../messages.ts'
 import type { StoredTask, TaskStore } from '../tasks/store.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { type Database, storageFailure, type TaskObjectStore, type TaskStoreName } from './database.ts'
+import { type Database, storageFailure, write } from './database.ts'
 
 const DAMAGED =
   'Some of the tasks that this browser kept were damaged and have been removed: what became of them is lost.'
@@ -74,28 +74,6 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
   // An empty list comes after all texts and numbers.
   const ofSlot = () => IDBKeyRange.bound([slot], [slot, []])
 
-  /** Nothing is awaited before all of it was asked for and the transaction is on its way, which a page that ends does not stop. */
-  async function write(
-    names: TaskStoreName[],
-    change: (store: (name: TaskStoreName) => TaskObjectStore) => Iterable<Promise<unknown>>,
-  ): Promise<void> {
-    try {
-      const transaction = database.transaction(names, 'readwrite', { durability: 'relaxed' })
-      const requests: Promise<unknown>[] = [transaction.done]
-      try {
-        for (const request of change((name) => transaction.objectStore(name))) requests.push(request)
-      } catch (cause) {
-        transaction.abort()
-        await Promise.allSettled(requests)
-        throw cause
-      }
-      transaction.commit()
-      await Promise.all(requests)
-    } catch (cause) {
-      throw storageFailure(cause)
-    }
-  }
-
   async function read<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action()
@@ -123,7 +101,7 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
 
   function remove(damaged: readonly IDBValidKey[][]): void {
     onDamaged(new TsunagiError('STORAGE_FAILED', DAMAGED))
-    write(['tasks', 'taskValues'], function* (store) {
+    write(database, ['tasks', 'taskValues'], 'relaxed', function* (store) {
       for (const key of damaged) {
         yield store('tasks').delete(key)
         yield store('taskValues').delete(key)
@@ -134,7 +112,7 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
   return {
     load: () => read(load),
     put: (task, value, blobs = []) =>
-      write(['tasks', 'taskValues'], function* (store) {
+      write(database, ['tasks', 'taskValues'], 'relaxed', function* (store) {
         const { direction } = task.info
         yield store('tasks').put({ slot, direction, ...task })
         if (value === null) yield store('taskValues').delete([slot, direction, task.key])
@@ -153,7 +131,7 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
         return found.success ? found.output.blobs : []
       }),
     remove: (direction, key) =>
-      write(['tasks', 'taskValues'], function* (store) {
+      write(database, ['tasks', 'taskValues'], 'relaxed', function* (store) {
         yield store('tasks').delete([slot, direction, key])
         yield store('taskValues').delete([slot, direction, key])
       }),
@@ -163,11 +141,11 @@ export function createTaskStore(database: Database, slot: number, onDamaged: (er
         return records.flatMap((record) => (v.is(contactRecord, record) ? record.peer : []))
       }),
     addContact: (peer: PeerId) =>
-      write(['contacts'], function* (store) {
+      write(database, ['contacts'], 'relaxed', function* (store) {
         yield store('contacts').put({ slot, peer })
       }),
     removeContact: (peer: PeerId) =>
-      write(['contacts'], function* (store) {
+      write(database, ['contacts'], 'relaxed', function* (store) {
         yield store('contacts').delete([slot, peer])
       }),
   }
