@@ -4,7 +4,7 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { TaskFilePlace } from '../messages.ts'
 import { uuidBytes } from '../wire/uuid.ts'
-import type { TaskArchive } from './archive.ts'
+import type { CallerArchive } from './caller-archive.ts'
 import type { TaskFileTransfers } from './file-transfers.ts'
 import { fileIndexOf } from './files.ts'
 import { isGone } from './payload.ts'
@@ -21,10 +21,10 @@ export interface CallerFileEvents {
 
 export class CallerFiles {
   readonly #transfers: TaskFileTransfers
-  readonly #archive: TaskArchive
+  readonly #archive: CallerArchive
   readonly #events: CallerFileEvents
 
-  constructor(transfers: TaskFileTransfers, archive: TaskArchive, events: CallerFileEvents) {
+  constructor(transfers: TaskFileTransfers, archive: CallerArchive, events: CallerFileEvents) {
     this.#transfers = transfers
     this.#archive = archive
     this.#events = events

@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts'
 import type { SessionPayload, TaskFilePlace } from '../messages.ts'
 import { encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
-import { TaskArchive } from './archive.ts'
+import { CallerArchive } from './caller-archive.ts'
 import { CallerFiles } from './caller-files.ts'
 import { checkDelegate, isCapabilityName } from './delegate-options.ts'
 import type { TaskFileTransfers } from './file-transfers.ts'
@@ -42,13 +42,13 @@ export class TaskCaller {
   readonly #options: TaskCallerOptions
   readonly #ledger: TaskLedger<OutgoingTask>
   readonly #tries = new Tries()
-  readonly #archive: TaskArchive
+  readonly #archive: CallerArchive
   readonly #files: CallerFiles
   readonly #handover: Handover
 
   constructor(options: TaskCallerOptions) {
     this.#options = options
-    this.#archive = new TaskArchive(options.store, options.files, options.onError)
+    this.#archive = new CallerArchive(options.store, options.files, options.onError)
     this.#ledger = new TaskLedger({
       clock: options.clock,
       onChange: options.onChange,

@@ -6,7 +6,7 @@ import type { SessionPayload, SessionType } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
-import type { TaskArchive } from './archive.ts'
+import type { CallerArchive } from './caller-archive.ts'
 import type { CallerFiles } from './caller-files.ts'
 import { Lease } from './lease.ts'
 import type { TaskLedger } from './ledger.ts'
@@ -41,7 +41,7 @@ export interface HandoverOptions {
 export interface CallerRecords {
   readonly ledger: TaskLedger<OutgoingTask>
   readonly tries: Tries
-  readonly archive: TaskArchive
+  readonly archive: CallerArchive
   readonly files: CallerFiles
 }
 
@@ -49,7 +49,7 @@ export class Handover {
   readonly #options: HandoverOptions
   readonly #ledger: TaskLedger<OutgoingTask>
   readonly #tries: Tries
-  readonly #archive: TaskArchive
+  readonly #archive: CallerArchive
   readonly #files: CallerFiles
   #bytes = 0
   #closed = false

@@ -12,7 +12,7 @@ import { isTerminal } from './states.ts'
 import type { StoredTask, TaskStore } from './store.ts'
 import { errorOf } from './task-errors.ts'
 
-export class TaskArchive {
+export class CallerArchive {
   readonly #store: TaskStore | undefined
   readonly #files: TaskFileTransfers
   readonly #onError: (error: TsunagiError) => void
