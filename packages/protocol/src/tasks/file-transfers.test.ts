@@ -242,11 +242,26 @@ describe('the caller', () => {
     await settled()
     expect(outbox.last('task_cancel').task_id).toEqual(idAt(BERT))
   })
+
+  test('goes on with the Blobs of the input on the next page', async () => {
+    caller.delegate('work', new Blob(['text']))
+    await settled()
+    store = store.crash()
+    caller = newCaller(store)
+    caller.restore(await store.load())
+    await settled()
+    const id = uuidText(transferIdOf(idAt(ANNA), 'input', 0))
+    expect(offered.map(({ peer, id }) => [peer, id])).toEqual([
+      [ANNA, id],
+      [ANNA, id],
+    ])
+  })
 })
 
 describe('the executor', () => {
   let executor: TaskExecutor
   let inputs: unknown[]
+  let finish: (output: unknown) => void
 
   beforeEach(() => {
     inputs = []
@@ -255,6 +270,7 @@ describe('the executor', () => {
       inputs.push(input)
       return 'done'
     })
+    capabilities.provide({ name: 'long', version: '1' }, () => new Promise((done) => (finish = done)))
     executor = new TaskExecutor({
       files,
       clock,
@@ -270,10 +286,10 @@ describe('the executor', () => {
     })
   })
 
-  const delegate = (number: number, caller = ANNA, size = 4) =>
+  const delegate = (number: number, caller = ANNA, size = 4, capability = 'work') =>
     executor.handleDelegate(caller, {
       task_id: taskId(number << 16),
-      capability: 'work',
+      capability,
       input: { file: null },
       deadline: 60_000,
       priority: 'normal',
@@ -291,6 +307,19 @@ describe('the executor', () => {
     expect(inputs).toMatchObject([{ file: { size: 4 } }])
     expect(outbox.last('task_result')).toMatchObject({ state: 'completed', output: 'done' })
     expect(discarded).toEqual([made.id])
+  })
+
+  test('leaves a handler the file that it may still read, also of a task that is cancelled', async () => {
+    delegate(1, ANNA, 4, 'long')
+    await executor.takeOffer(offer(ANNA, idOf(1)))
+    come(idOf(1))?.complete()
+    await settled()
+    executor.handleCancel(ANNA, { task_id: taskId(1 << 16) })
+    await settled()
+    expect([outbox.last('task_result').state, discarded]).toEqual(['canceled', []])
+    finish('late')
+    await settled()
+    expect(discarded).toEqual([uuidText(idOf(1))])
   })
 
   test('takes no file of a stranger, and none of another size than the task says', async () => {
