@@ -166,8 +166,8 @@ export class TaskExecutor {
     if (task === undefined) return false
     if (task.info.state === 'submitted') {
       // Nothing of it was done: another peer may do it.
-      if (this.#stop(task, 'cancel', 'TASK_CANCELED', reason))
-        this.#replies.reject(caller, task.id, { reason: 'refused', message: reason })
+      const refusal = { reason: 'refused', message: reason } as const
+      if (this.#stop(task, 'cancel', 'TASK_CANCELED', reason)) this.#replies.reject(caller, task.id, refusal)
     } else this.#end(task, 'cancel', 'TASK_CANCELED', reason)
     return true
   }

@@ -45,6 +45,7 @@ export interface CallerRecords {
   readonly files: CallerFiles
 }
 
+/** Every task ends here, whoever ends it: the app, the clock, the last peer that had it, or the page. */
 export class Handover {
   readonly #options: HandoverOptions
   readonly #ledger: TaskLedger<OutgoingTask>
