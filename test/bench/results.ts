@@ -89,12 +89,12 @@ export async function publish(
     '',
     table(rows, SYSTEM_NAMES),
     '',
-    ...Object.keys(CHARTS).flatMap((name) => [`![${CHARTS[name]}](bench-${name}.svg)`, '']),
+    ...Object.entries(CHARTS).flatMap(([name, title]) => [`![${title}](${fileOf(name)})`, '']),
   ]
   await writeFile(path.join(DOCS, 'bench.md'), lines.join('\n'))
   for (const [name, title] of Object.entries(CHARTS)) {
     await writeFile(
-      path.join(DOCS, `bench-${name}.svg`),
+      path.join(DOCS, fileOf(name)),
       chart(
         title,
         where,
@@ -102,6 +102,11 @@ export async function publish(
       ),
     )
   }
+}
+
+/** Of a case's chart. */
+function fileOf(name: string): string {
+  return `bench-${name.replaceAll(/[^a-z]+/g, '-')}.svg`
 }
 
 /** A row for each case, in Markdown. */
