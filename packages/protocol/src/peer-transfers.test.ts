@@ -1,7 +1,9 @@
 /** Transfers between whole peers. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { TransferSource } from './api.ts'
+import { MemoryTransferHost } from './bulk/memory-host.fixture.ts'
 import { createWebCryptoProvider } from './crypto/webcrypto.ts'
+import { PROTOCOL } from './limits.ts'
 import { Mesh, type MeshPeer } from './mesh.fixture.ts'
 
 let mesh: Mesh
@@ -32,6 +34,18 @@ test('a transfer arrives, and both sides are told of its progress', async () => 
   expect(isReceived()).toBe(true)
   expect([states[0], states.at(-1)]).toEqual(['running', 'completed'])
   expect(ann.service.transfers[0]?.info).toMatchObject({ name: 'notes', state: 'completed', bytes: data.length })
+})
+
+test('a file with a longer name than a transfer can have is called by what fits of it', async () => {
+  acceptAll()
+  // The last unit that fits is the first half of a character.
+  const fitting = 'n'.repeat(PROTOCOL.maxTransferName - 1)
+  const sender = await mesh.join('sender', { transfers: new MemoryTransferHost() })
+  const file = new File([data], `${fitting}😀.txt`, { type: `text/${'x'.repeat(PROTOCOL.maxMediaType)}` })
+  const transfer = sender.service.transfer(bob.id, file)
+  await mesh.pass(2_000)
+  await transfer.done
+  expect(transfer.info).toMatchObject({ name: fitting, type: '' })
 })
 
 test('a message overtakes a transfer, and a transfer goes on over another link', async () => {

@@ -79,7 +79,9 @@ export class Transfers {
     checkOptions(options)
     this.#checkRoom(this.#outgoing, peer)
     const source = this.#source(given)
-    const { name = source.name, type = source.type } = options
+    // A file may be called by more than a transfer can; what it is called by is to be shown, and no more.
+    const name = options.name ?? source.name.slice(0, PROTOCOL.maxTransferName).replace(/[\uD800-\uDBFF]$/, '')
+    const type = options.type ?? (source.type.length <= PROTOCOL.maxMediaType ? source.type : '')
     const size = source.size
     const stored = this.#newStored({ direction: 'out', id, peer, name, type, size, chunkSize: CHUNK_SIZE, ofTask })
     const transfer = new OutgoingTransfer(this.#host, stored, source)

@@ -36,7 +36,9 @@ export class CallerFiles {
     for (const [n, blob] of (task.input?.blobs ?? []).entries()) {
       this.#transfers.send(tried.peer, tried.id, 'input', n, blob, tried.over.signal).catch((cause: unknown) => {
         const error = toTsunagiError(cause, 'CHUNK_ERROR', 'A file of the input could not be sent.')
-        if (task.current === tried && !isGone(error)) this.#events.onFaulty(found, error)
+        // Who has not taken the task takes no file of it, and says why by itself, or is asked: its page may have been loaded anew.
+        const isNotTaken = error.code === 'TRANSFER_REJECTED' && !tried.accepted
+        if (task.current === tried && !isNotTaken && !isGone(error)) this.#events.onFaulty(found, error)
       })
     }
   }
