@@ -10,7 +10,7 @@ function joinWith(serialization: 'binary' | 'raw'): System['join'] {
   return async ({ peerServer }, { room, hosts, known, opened }) => {
     const { hostname: host, port } = new URL(peerServer)
     const options = { host, port: Number(port), path: '/', config: { iceServers: [] } }
-    const hostId = room.replaceAll(' ', '-')
+    const hostId = room.replaceAll(/[^a-z0-9]+/g, '-')
     const peer = hosts ? new Peer(hostId, options) : new Peer(options)
     await new Promise<void>((fulfil, reject) => {
       peer.once('open', () => fulfil())
