@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fragmentOf, inviteLink, newMesh, readInvite } from './mesh-address.ts'
+import { fragmentOf, inviteLink, newMesh, readInvite, readTyped } from './mesh-address.ts'
 
 const accepted = (fragment: string) => {
   const invite = readInvite(fragment)
@@ -55,6 +55,27 @@ test.each(['#mesh=__proto__', '#mesh=constructor&__proto__=1', '#mesh=<img src=x
     expect(accepted(fragment)).toHaveProperty('mesh', fragment.slice(6).split('&')[0])
   },
 )
+
+const page = 'http://localhost:8931/?x#mesh=here'
+
+test('where a mesh is asked for, a name with a secret and a link of this server are taken', () => {
+  expect(readTyped('team', 'hush', page)).toEqual({ kind: 'mesh', address: { mesh: 'team', secret: 'hush' } })
+  expect(readTyped('team', '', page)).toEqual({ kind: 'mesh', address: { mesh: 'team', secret: undefined } })
+  const link = { kind: 'mesh', address: { mesh: 'team', secret: 'abc' } }
+  for (const before of ['http://localhost:8931/', 'localhost:8931/', ''])
+    expect(readTyped(`${before}#mesh=team&secret=abc`, 'typed', page)).toEqual(link)
+})
+
+test.each([
+  ['http://localhost:8931/#mesh=&secret=', 'The name of the mesh is missing.'],
+  ['http://localhost:8931/#mesh=team&secret=', 'The secret is empty.'],
+  ['http://localhost:8931/', 'It names no mesh.'],
+  ['http://', 'It names no mesh.'],
+  ['https://other.example/#mesh=team', 'another server, other.example.'],
+  ['other.example/#mesh=team', 'another server, other.example.'],
+])('a pasted link is never a name: %s', (text, reason) => {
+  expect(readTyped(text, 'hush', page)).toEqual({ kind: 'invalid', reason: expect.stringContaining(reason) })
+})
 
 test('a new mesh has a secret of 128 random bits and another one each time', () => {
   const first = newMesh()

@@ -41,6 +41,27 @@ export function readInvite(fragment: string): Invite {
   return reason === undefined ? { kind: 'mesh', address } : { kind: 'invalid', reason }
 }
 
+/**
+ * Reads what a person typed or pasted where a mesh is asked for: its name, or an invite link, whose secret counts then.
+ * `page` is the address of this page: a link to another server cannot be followed here.
+ */
+export function readTyped(text: string, secret: string, page: string): Exclude<Invite, { kind: 'none' }> {
+  if (!text.includes('://') && !text.includes('#mesh=')) {
+    const address = { mesh: text, secret: secret === '' ? undefined : secret }
+    const reason = faultOf(address)
+    return reason === undefined ? { kind: 'mesh', address } : { kind: 'invalid', reason }
+  }
+  const { origin, protocol } = new URL(page)
+  const whole = text.startsWith('#') ? `${origin}/${text}` : text.includes('://') ? text : `${protocol}//${text}`
+  const link = URL.canParse(whole) ? new URL(whole) : undefined
+  if (link !== undefined && link.origin !== origin)
+    return { kind: 'invalid', reason: `This link is for another server, ${link.host}. Open it in the address bar.` }
+  const invite = readInvite(link?.hash ?? '')
+  if (invite.kind === 'mesh') return invite
+  const reason = invite.kind === 'invalid' ? invite.reason : 'It names no mesh.'
+  return { kind: 'invalid', reason: `This invite link does not work. ${reason} Ask for the link again.` }
+}
+
 export function fragmentOf({ mesh, secret }: MeshAddress): string {
   const name = `#mesh=${encodeURIComponent(mesh)}`
   return secret === undefined ? name : `${name}&secret=${encodeURIComponent(secret)}`

@@ -1,6 +1,6 @@
 import { PROTOCOL } from '@tsunagi/protocol'
 import { css, html, LitElement } from 'lit'
-import { faultOf, fragmentOf, type MeshAddress, readInvite } from '../mesh-address.ts'
+import { fragmentOf, readInvite, readTyped } from '../mesh-address.ts'
 import { controls } from '../styles/controls.ts'
 
 /** Asks for a mesh and goes there by changing the fragment, which is where this page reads its mesh from. */
@@ -44,25 +44,18 @@ export class JoinForm extends LitElement {
   #join(event: SubmitEvent) {
     event.preventDefault()
     const fields = new FormData(event.target as HTMLFormElement)
-    const address = addressOf(String(fields.get('mesh')).trim(), String(fields.get('secret')))
+    const typed = readTyped(String(fields.get('mesh')).trim(), String(fields.get('secret')), location.href)
     const here = readInvite(location.hash)
-    const fault = faultOf(address)
-    if (fault !== undefined) this.#fault = fault
-    else if (here.kind === 'mesh' && fragmentOf(here.address) === fragmentOf(address))
+    if (typed.kind === 'invalid') this.#fault = typed.reason
+    else if (here.kind === 'mesh' && fragmentOf(here.address) === fragmentOf(typed.address))
       this.#fault = 'This tab is in that mesh already.'
     else {
       this.#fault = ''
-      location.hash = fragmentOf(address)
+      location.hash = fragmentOf(typed.address)
     }
     this.requestUpdate()
     if (this.#fault !== '') this.renderRoot.querySelector('input')?.focus()
   }
-}
-
-/** People paste whole links where a name is asked for. */
-function addressOf(mesh: string, secret: string): MeshAddress {
-  const fragment = mesh.includes('#mesh=') ? readInvite(mesh.slice(mesh.indexOf('#'))) : undefined
-  return fragment?.kind === 'mesh' ? fragment.address : { mesh, secret: secret === '' ? undefined : secret }
 }
 
 customElements.define('join-form', JoinForm)
