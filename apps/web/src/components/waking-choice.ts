@@ -1,5 +1,6 @@
 import type { Peer, WakePolicy } from '@tsunagi/protocol'
 import { css, html, LitElement } from 'lit'
+import { live } from 'lit/directives/live.js'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 
@@ -8,6 +9,9 @@ const WHO: Readonly<Record<WakePolicy, string>> = {
   contacts: 'my contacts',
   nobody: 'nobody',
 }
+
+/** Milliseconds in which a push service answers if it is within reach at all; browsers themselves may wait for ever. */
+const PUSH_PATIENCE = 10_000
 
 /** Who may wake this peer, and whether while it is closed. */
 export class WakingChoice extends LitElement {
@@ -45,8 +49,8 @@ export class WakingChoice extends LitElement {
     `,
   ]
   declare peer: Peer
-  /** Turning it on or off takes a while, in which it is neither. */
-  #isTurning = false
+  /** What it is being turned to, which takes a while. */
+  #turningTo: boolean | undefined
 
   constructor() {
     super()
@@ -71,8 +75,8 @@ export class WakingChoice extends LitElement {
         <input
           type="checkbox"
           role="switch"
-          .checked=${state === 'on'}
-          ?disabled=${isFixed || this.#isTurning}
+          .checked=${live(this.#turningTo ?? state === 'on')}
+          ?disabled=${isFixed || this.#turningTo !== undefined}
           aria-describedby="about"
           @change=${this.#turn}
         />
@@ -93,19 +97,30 @@ export class WakingChoice extends LitElement {
   }
 
   async #turn({ target }: Event) {
-    const field = target as HTMLInputElement
-    this.#isTurning = true
+    const { reachability } = this.peer
+    this.#turningTo = (target as HTMLInputElement).checked
     this.requestUpdate()
     try {
-      await (field.checked ? this.peer.reachability.enable() : this.peer.reachability.disable())
+      if (this.#turningTo) {
+        // Asked here already: how long a person thinks about it says nothing of the push service.
+        await Notification.requestPermission()
+        await withinPatience(reachability.enable())
+      } else await withinPatience(reachability.disable())
     } catch (error) {
       store.report('Reachable when closed', error)
-      // The browser has the last word, and it may have said no.
-      field.checked = this.peer.reachability.state === 'on'
     }
-    this.#isTurning = false
+    this.#turningTo = undefined
     this.requestUpdate()
   }
+}
+
+/** Settles as `answer` does, or rejects when that takes too long; what comes of it later, the peer's reachability tells. */
+async function withinPatience(answer: Promise<void>): Promise<void> {
+  let silence: ReturnType<typeof setTimeout> | undefined
+  const tooLong = new Promise<never>((_, reject) => {
+    silence = setTimeout(() => reject(new Error('The push service of this browser does not answer.')), PUSH_PATIENCE)
+  })
+  await Promise.race([answer, tooLong]).finally(() => clearTimeout(silence))
 }
 
 customElements.define('waking-choice', WakingChoice)
