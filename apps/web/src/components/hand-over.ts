@@ -43,6 +43,7 @@ export class HandOver extends LitElement {
       .whole,
       .input {
         grid-column: 1 / -1;
+        overflow-wrap: anywhere;
       }
       .to {
         grid-column: span 4;
@@ -122,11 +123,21 @@ export class HandOver extends LitElement {
       return html`<p role="status">Waiting for the second tab. If none opened, open the invite link in one.</p>
         <button type="button" @click=${this.#stopWaiting}>Cancel</button>`
     }
-    const alone = this.peer.peers.length === 0
+    const opensTab = this.#opensTab()
     return html`
-      <button type="submit" class="primary">${alone ? 'Open a second tab and hand over' : 'Hand over'}</button>
-      <p class="small soft">${alone || isAnyoneAble ? nothing : 'Nobody here does this yet.'}</p>
+      <button type="submit" class="primary">${opensTab ? 'Open a second tab and hand over' : 'Hand over'}</button>
+      <p class="small soft">${
+        opensTab || isAnyoneAble
+          ? nothing
+          : `Nobody here does this yet.${this.peer.peers.length === 0 ? ' A second tab of this browser cannot do it.' : ''}`
+      }</p>
     `
+  }
+
+  /** Whether nobody is here and a second tab, which offers what this one does, would help. */
+  #opensTab(): boolean {
+    const isOffered = BUILT_IN.some(({ name }) => name === this.#capability)
+    return this.peer.peers.length === 0 && isOffered && store.lackingFor(this.#capability) === undefined
   }
 
   protected override updated() {
@@ -178,11 +189,10 @@ export class HandOver extends LitElement {
       const form = this.renderRoot.querySelector<WorkInput>('.input')
       if (form === null) return
       const work = await form.read()
-      if (this.peer.peers.length > 0) store.handOver(capability, work, options)
-      else {
+      if (this.#opensTab()) {
         this.#waiting = { ...work, capability, options }
         openAnotherTab(this.address)
-      }
+      } else store.handOver(capability, work, options)
     } catch (error) {
       this.#fault = (error as Error).message
     }

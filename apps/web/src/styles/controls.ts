@@ -39,6 +39,11 @@ export const controls = css`
     font-family: var(--mono);
     font-size: 0.93em;
   }
+  /* Words of strangers: one without a space may be as long as they like. */
+  bdi,
+  code {
+    overflow-wrap: anywhere;
+  }
   .soft {
     color: var(--ink-soft);
   }
