@@ -68,11 +68,12 @@ export class Transfers implements PagePart {
 
   send(to: PeerId, file: File): void {
     const transfer = this.#peer?.transfer(to, file)
+    const name = plainText(file.name, 80)
     transfer?.done.then(
-      () => this.#host.announce(`“${file.name}” has arrived.`),
+      () => this.#host.announce(`“${name}” has arrived.`),
       (error) => {
         // What never began stands in no list.
-        if (transfer.id === '') this.#host.report(`Sending “${file.name}”`, error)
+        if (transfer.id === '') this.#host.report(`Sending “${name}”`, error)
       },
     )
     this.#host.changed()
@@ -82,7 +83,7 @@ export class Transfers implements PagePart {
   resume(id: string, file: File): void {
     const transfer = this.#peer?.resumeTransfer(id, file)
     transfer?.done.catch((error) => {
-      if (transfer.id === '') this.#host.report(`Sending “${file.name}”`, error)
+      if (transfer.id === '') this.#host.report(`Sending “${plainText(file.name, 80)}”`, error)
     })
     this.#host.changed()
   }

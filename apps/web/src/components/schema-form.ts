@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing } from 'lit'
-import { plainText, shorten, size } from '../format.ts'
+import { plainText, size } from '../format.ts'
 import { type Field, type Kind, numberWords, parse, range } from '../schema-fields.ts'
 import { controls } from '../styles/controls.ts'
 import type { Work, WorkInput } from './work-input.ts'
@@ -111,7 +111,7 @@ export class SchemaForm extends LitElement implements WorkInput {
         throw error
       }
     }
-    return { input, subject: shorten(subjects[0] ?? '', 60) }
+    return { input, subject: plainText(subjects[0] ?? '', 60) }
   }
 }
 
@@ -152,7 +152,7 @@ async function readFiles(
   const wrong = files.find((file) => file.size < least || file.size > most)
   if (wrong !== undefined)
     throw new Error(
-      `“${wrong.name}” has ${size(wrong.size)}; this takes ${least > 0 ? `${size(least)} to ` : 'at most '}${size(most)}.`,
+      `“${plainText(wrong.name)}” has ${size(wrong.size)}; this takes ${least > 0 ? `${size(least)} to ` : 'at most '}${size(most)}.`,
     )
   const values = as === 'blob' ? files : await Promise.all(files.map(bytesOf))
   return { value: list === undefined ? values[0] : values, subject: `${first.name}, ${size(first.size)}` }
@@ -162,7 +162,9 @@ async function bytesOf(file: File): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await file.arrayBuffer())
   } catch (cause) {
-    throw new Error(`“${file.name}” could not be read. It may have moved or changed; choose it again.`, { cause })
+    throw new Error(`“${plainText(file.name)}” could not be read. It may have moved or changed; choose it again.`, {
+      cause,
+    })
   }
 }
 
