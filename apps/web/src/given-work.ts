@@ -3,6 +3,7 @@ import type { Account } from './account.ts'
 import { titleOf } from './capabilities/index.ts'
 import type { Work } from './components/work-input.ts'
 import type { PageHost, PagePart } from './page-part.ts'
+import type { Pictures } from './picture.ts'
 import { fileBytesOf, weightOf } from './weight.ts'
 
 /** A task that was given away, with what only this page knows of it. */
@@ -38,18 +39,21 @@ const PARTIAL_BYTES = 1_024 * 1_024
 export class GivenWork implements PagePart {
   readonly #host: PageHost
   readonly #account: Account
+  readonly #pictures: Pictures
   readonly #kept = new Map<string, Kept>()
   #peer: Peer | undefined
 
-  constructor(host: PageHost, account: Account) {
+  /** @param pictures attached before this: it follows the tasks of its tiles itself */
+  constructor(host: PageHost, account: Account, pictures: Pictures) {
     this.#host = host
     this.#account = account
+    this.#pictures = pictures
   }
 
   attach(peer: Peer): void {
     this.#peer = peer
-    const latest = peer.tasks.filter(({ direction }) => direction === 'out').slice(0, MAX_KEPT)
-    for (const { id } of latest.toReversed()) {
+    const ours = peer.tasks.filter(({ id, direction }) => direction === 'out' && !this.#pictures.has(id))
+    for (const { id } of ours.slice(0, MAX_KEPT).toReversed()) {
       const task = peer.task(id)
       if (task !== undefined) this.#keep(task, { input: undefined, subject: '' })
     }

@@ -26,7 +26,7 @@ addEventListener('hashchange', goThere)
 addEventListener('pagehide', ({ persisted }) => {
   // A page that is loaded anew goes on with its sessions and tasks, which leaving would end.
   if (persisted) store.leave()
-  else store.account.save()
+  else store.save()
 })
 // A page that comes back from the browser's cache left its mesh when it went there.
 addEventListener('pageshow', ({ persisted }) => {

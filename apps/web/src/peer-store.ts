@@ -80,10 +80,10 @@ export class PeerStore {
   readonly account = new Account(this.#part)
   readonly questions = new Questions(this.#part)
   readonly consent = new Consent(this.#part, this.questions)
-  readonly given = new GivenWork(this.#part, this.account)
   readonly pictures = new Pictures(this.#part, this.account)
+  readonly given = new GivenWork(this.#part, this.account, this.pictures)
   readonly transfers = new Transfers(this.#part, this.questions, this.account)
-  readonly #parts: readonly PagePart[] = [this.account, this.consent, this.given, this.pictures, this.transfers]
+  readonly #parts: readonly PagePart[] = [this.account, this.consent, this.pictures, this.given, this.transfers]
   readonly #lacking = new Map<string, string | undefined>()
   readonly #hosts = new Set<ReactiveControllerHost>()
   readonly #traceListeners = new Set<(entry: TraceEntry) => void>()
@@ -183,6 +183,12 @@ export class PeerStore {
     for (const part of this.#parts) part.detach()
     globalThis.peer = undefined
     this.#close(peer)
+  }
+
+  /** Keeps what the next page of this tab goes on with. */
+  save(): void {
+    this.account.save()
+    this.pictures.save()
   }
 
   /** Gives work to another peer, or a picture that anybody may draw to all of them. */

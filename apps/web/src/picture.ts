@@ -1,7 +1,8 @@
-import type { MapOptions, Peer, PeerId } from '@tsunagi/protocol'
+import type { Peer, PeerId, Task } from '@tsunagi/protocol'
 import type { Account } from './account.ts'
 import { fractalTile, isTilePicture, type TilePicture } from './capabilities/fractal-tile.ts'
 import { type Part, partsOf, type Tile } from './capabilities/mandelbrot.ts'
+import { type KeptPicture, keepPictures, keptPictures, type PictureInfo } from './kept-pictures.ts'
 import type { PageHost, PagePart } from './page-part.ts'
 import { weightOf } from './weight.ts'
 
@@ -10,16 +11,10 @@ export interface PictureTile extends Part {
   readonly drawn: { readonly picture: TilePicture; readonly by: PeerId } | undefined
 }
 
-export interface Picture {
+export interface Picture extends PictureInfo {
   readonly id: string
-  readonly tile: Tile
-  readonly subject: string
   /** The picture that this one is another try of. */
   readonly retryOf: string | undefined
-  /** Milliseconds since 1970. */
-  readonly startedAt: number
-  readonly endedAt: number | undefined
-  readonly state: 'working' | 'completed' | 'failed' | 'canceled'
   readonly error: unknown
   readonly tiles: readonly PictureTile[]
   cancel(): void
@@ -35,7 +30,8 @@ const MAX_PICTURES = 8
 export class Pictures implements PagePart {
   readonly #host: PageHost
   readonly #account: Account
-  readonly #tasks = new Map<string, string>()
+  /** The tasks that draw tiles: of which picture, and which tile. */
+  readonly #tasks = new Map<string, { readonly picture: string; readonly tile: number }>()
   #pictures: readonly Picture[] = []
   #peer: Peer | undefined
   #count = 0
@@ -47,12 +43,30 @@ export class Pictures implements PagePart {
 
   attach(peer: Peer): void {
     this.#peer = peer
+    this.#pictures = keptPictures(ownerOf(peer)).map((kept) => this.#restore(peer, kept))
   }
 
   detach(): void {
     this.#peer = undefined
     this.#pictures = []
     this.#tasks.clear()
+  }
+
+  /** Keeps the pictures for the page that this tab loads next. */
+  save(): void {
+    if (this.#peer === undefined) return
+    const kept = this.#pictures.slice(0, MAX_PICTURES).map(
+      ({ id, tile, subject, options, startedAt, endedAt, state }): KeptPicture => ({
+        tile,
+        subject,
+        options,
+        startedAt,
+        endedAt,
+        state,
+        tasks: [...this.#tasks].flatMap(([task, of]) => (of.picture === id ? [[task, of.tile] as const] : [])),
+      }),
+    )
+    keepPictures(ownerOf(this.#peer), kept)
   }
 
   /** Newest first. */
@@ -65,36 +79,30 @@ export class Pictures implements PagePart {
     return this.#tasks.has(taskId)
   }
 
-  draw(tile: Tile, subject: string, options: Pick<MapOptions, 'priority'>, retryOf?: string): void {
+  draw(tile: Tile, subject: string, options: Picture['options'], retryOf?: string): void {
     const peer = this.#peer
     if (peer === undefined) return
     const id = `picture ${++this.#count}`
-    const parts = partsOf(tile, Math.ceil(Math.max(tile.width, tile.height) / TILES_A_SIDE))
+    const parts = tilesOf(tile)
     const run = peer.map(
       fractalTile.name,
-      parts.map((part): Tile => ({ ...tile, part })),
+      parts.map(({ drawn: _, ...part }): Tile => ({ ...tile, part })),
       {
         ...options,
-        onTask: (at, task) => {
-          this.#tasks.set(task.id, id)
-          task.result.then(
-            (output) => this.#show(id, at, output, task.info.peer),
-            // Another task may have drawn the tile; where none did, the map fails.
-            () => undefined,
-          )
-        },
+        onTask: (at, task) => this.#follow(id, at, task),
       },
     )
     const picture: Picture = {
       id,
       tile,
       subject,
+      options,
       retryOf,
       startedAt: Date.now(),
       endedAt: undefined,
       state: 'working',
       error: undefined,
-      tiles: parts.map((part) => ({ ...part, drawn: undefined })),
+      tiles: parts,
       cancel: () => {
         this.#end(id, 'canceled', undefined)
         run.cancel()
@@ -110,8 +118,47 @@ export class Pictures implements PagePart {
     )
   }
 
-  /** Another peer made the output: one of another size is no tile. */
-  #show(id: string, at: number, output: unknown, by: PeerId): void {
+  /** A picture of the page before this one: it is whole again when the results of all its tiles are still there. */
+  #restore(peer: Peer, { tasks, ...kept }: KeptPicture): Picture {
+    const id = `picture ${++this.#count}`
+    const running: Task[] = []
+    for (const [taskId, tile] of tasks) {
+      const task = peer.task(taskId)
+      if (task === undefined) continue
+      this.#follow(id, tile, task)
+      if (task.info.endedAt === undefined) running.push(task)
+    }
+    const cancel = () => {
+      for (const task of running) task.cancel()
+    }
+    return {
+      ...kept,
+      id,
+      retryOf: undefined,
+      endedAt: kept.endedAt ?? Date.now(),
+      state: kept.state === 'failed' || kept.state === 'canceled' ? kept.state : 'interrupted',
+      error: undefined,
+      tiles: tilesOf(kept.tile),
+      cancel,
+      again: () => {
+        cancel()
+        this.draw(kept.tile, kept.subject, kept.options, id)
+      },
+    }
+  }
+
+  #follow(id: string, at: number, task: Task): void {
+    this.#tasks.set(task.id, { picture: id, tile: at })
+    const isOld = task.info.endedAt !== undefined
+    task.result.then(
+      (output) => this.#show(id, at, output, task.info.peer, isOld),
+      // Another task may have drawn the tile; where none did, the map fails.
+      () => undefined,
+    )
+  }
+
+  /** Another peer made the output: one of another size is no tile. @param isOld a page before this one counted it */
+  #show(id: string, at: number, output: unknown, by: PeerId, isOld: boolean): void {
     const picture = this.#pictures.find((known) => known.id === id)
     const tile = picture?.tiles[at]
     if (picture === undefined || tile === undefined || tile.drawn !== undefined) return
@@ -119,8 +166,10 @@ export class Pictures implements PagePart {
       this.#end(id, 'failed', new Error('A tile came back in another size than was asked for.'))
       return
     }
-    this.#account.moved(by, weightOf(picture.tile), weightOf(output))
-    this.#change(id, { tiles: picture.tiles.with(at, { ...tile, drawn: { picture: output, by } }) })
+    if (!isOld) this.#account.moved(by, weightOf(picture.tile), weightOf(output))
+    const tiles = picture.tiles.with(at, { ...tile, drawn: { picture: output, by } })
+    const isWhole = picture.state === 'interrupted' && tiles.every(({ drawn }) => drawn !== undefined)
+    this.#change(id, { tiles, ...(isWhole && { state: 'completed' }) })
   }
 
   #end(id: string, state: Picture['state'], error: unknown): void {
@@ -143,4 +192,13 @@ export class Pictures implements PagePart {
     const known = new Set(this.#peer?.tasks.map(({ id }) => id))
     for (const id of this.#tasks.keys()) if (!known.has(id)) this.#tasks.delete(id)
   }
+}
+
+function ownerOf({ id, mesh }: Peer): string {
+  return `${id} ${mesh}`
+}
+
+function tilesOf(tile: Tile): PictureTile[] {
+  const side = Math.ceil(Math.max(tile.width, tile.height) / TILES_A_SIDE)
+  return partsOf(tile, side).map((part) => ({ ...part, drawn: undefined }))
 }

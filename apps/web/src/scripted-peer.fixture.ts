@@ -1,4 +1,4 @@
-import type { CapabilityPolicy, Peer, PeerEvents, PeerOptions, Task } from '@tsunagi/protocol'
+import type { CapabilityPolicy, MapOptions, MapRun, Peer, PeerEvents, PeerOptions, Task } from '@tsunagi/protocol'
 
 /** A peer that does what a test tells it, and remembers what it was asked. */
 export class ScriptedPeer {
@@ -15,6 +15,7 @@ export class ScriptedPeer {
   readonly policies = new Map<string, CapabilityPolicy>()
   /** Settles the tasks that were handed over, in their order. */
   readonly settle: { fulfil(output: unknown): void; reject(error: Error): void }[] = []
+  readonly #given = new Map<string, Task>()
   readonly #listeners = new Map<keyof PeerEvents, Set<(detail: never) => void>>()
 
   constructor(options: PeerOptions) {
@@ -55,7 +56,21 @@ export class ScriptedPeer {
     })
     const info = { id, capability, direction: 'out', state: 'working', endedAt: undefined } as Task['info']
     const partials = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }
-    return { id, info, result, partials, cancel: () => undefined } as unknown as Task
+    const task = { id, info, result, partials, cancel: () => undefined } as unknown as Task
+    this.#given.set(id, task)
+    return task
+  }
+
+  task(id: string): Task | undefined {
+    return this.#given.get(id)
+  }
+
+  /** Gives all inputs away at once. */
+  map(capability: string, inputs: readonly unknown[], { onTask }: MapOptions): MapRun {
+    const tasks = inputs.map(() => this.delegate(capability))
+    this.tasks = [...tasks.map(({ info }) => info), ...this.tasks]
+    for (const [at, task] of tasks.entries()) onTask?.(at, task)
+    return { all: () => Promise.all(tasks.map(({ result }) => result)), cancel: () => undefined } as unknown as MapRun
   }
 
   async close(): Promise<void> {

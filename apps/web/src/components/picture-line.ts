@@ -1,12 +1,14 @@
 import type { PeerId } from '@tsunagi/protocol'
 import { css, html, LitElement, nothing, type PropertyValues, svg } from 'lit'
 import { about, count, span, timeLeft } from '../format.ts'
-import { taskStateOf } from '../peer-state.ts'
+import { type Shown, taskStateOf } from '../peer-state.ts'
 import { problemOf, store } from '../peer-store.ts'
 import type { Picture, PictureTile } from '../picture.ts'
 import { controls } from '../styles/controls.ts'
 import { paint } from './tile-picture.ts'
 import { lineAction } from './work-line.ts'
+
+const INTERRUPTED: Shown = { mark: 'empty', word: 'interrupted' }
 
 /** A picture that the mesh draws: its tiles as they come, and who drew which. */
 export class PictureLine extends LitElement {
@@ -87,7 +89,7 @@ export class PictureLine extends LitElement {
       <work-line
         .heading=${'Draw a fractal'}
         .subject=${subject}
-        .shown=${taskStateOf(state)}
+        .shown=${state === 'interrupted' ? INTERRUPTED : taskStateOf(state)}
         .progress=${endedAt === undefined ? drawn.length / tiles.length : undefined}
         .who=${`${picture.subject}, ${names.length === 0 ? `${tiles.length} tiles` : `done by ${names.join(', ')}`}`}
         .time=${left === undefined ? span(elapsed) : `${span(elapsed)}, ${about(left)} left`}
@@ -101,6 +103,7 @@ export class PictureLine extends LitElement {
               ? nothing
               : lineAction('Retry', subject, picture.again)
         }
+        ${state === 'interrupted' ? html`<p>It was interrupted by the reload of the page. Retry draws it anew.</p>` : nothing}
         ${error === undefined ? nothing : html`<p class="fault">${problemOf(error).text} <code class="small">${problemOf(error).code}</code></p>`}
         ${this.#open ? this.#renderFigure(byPeer) : nothing}
       </work-line>
