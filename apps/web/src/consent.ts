@@ -6,6 +6,7 @@ import {
   LIMITS,
   type Peer,
   type TaskFileInfo,
+  type TaskInfo,
 } from '@tsunagi/protocol'
 import { BUILT_IN, titleOf } from './capabilities/index.ts'
 import { plainText, size } from './format.ts'
@@ -19,6 +20,8 @@ export const AUDIENCES: readonly Audience[] = ['mesh', 'contacts', 'ask', 'nobod
 export const BOUNDS = ['tasksAtOnce', 'seconds', 'bytes'] as const
 
 const KEY = 'tsunagi.consent'
+/** Refused tasks that are remembered as such: more than the list of tasks shows. */
+const MAX_REFUSED = 256
 
 /** The choices of the person, the same in all tabs and kept over pages. */
 export class Consent implements PagePart {
@@ -26,6 +29,7 @@ export class Consent implements PagePart {
   readonly #questions: Questions
   #peer: Peer | undefined
   #choices: ReadonlyMap<string, Choice> = new Map()
+  readonly #refused = new Set<string>()
 
   constructor(host: PageHost, questions: Questions) {
     this.#host = host
@@ -46,6 +50,11 @@ export class Consent implements PagePart {
   of(capability: string): Choice {
     const initial = BUILT_IN.find(({ name }) => name === capability)?.initially ?? 'ask'
     return this.#choices.get(capability) ?? { who: initial }
+  }
+
+  /** Whether the person of this page refused a task of another peer. */
+  hasRefused({ peer, id }: Pick<TaskInfo, 'peer' | 'id'>): boolean {
+    return this.#refused.has(`${peer} ${id}`)
   }
 
   /** @throws Error where the browser keeps nothing: then it holds for as long as this page */
@@ -76,7 +85,7 @@ export class Consent implements PagePart {
     this.#host.changed()
   }
 
-  #ask({ caller, capability, input, size: bytes, signal }: ConsentRequest): Promise<boolean> {
+  async #ask({ taskId, caller, capability, input, size: bytes, signal }: ConsentRequest): Promise<boolean> {
     const wish = `asks this browser to: ${titleOf(capability)}`
     const name = this.#peer?.peers.find(({ id }) => id === caller)?.name || fingerprintOf(caller)
     this.#host.announce(`${name} ${wish}. Allow or deny it at the end of the page.`)
@@ -84,11 +93,16 @@ export class Consent implements PagePart {
       .map(wordsOf)
       .find((text) => text !== '')
     const detail = `${size(bytes)} of input${words === undefined ? '' : `: “${plainText(words, 120)}”`}`
-    return this.#questions.ask(
+    const answer = await this.#questions.ask(
       { from: caller, wish, detail, yes: 'Allow', no: 'Deny' },
       LIMITS.consentTimeout,
       signal as AbortSignal,
     )
+    if (answer === 'no') {
+      this.#refused.add(`${caller} ${taskId}`)
+      if (this.#refused.size > MAX_REFUSED) this.#refused.delete(this.#refused.values().next().value ?? '')
+    }
+    return answer === 'yes'
   }
 }
 

@@ -1,4 +1,4 @@
-import type { PeerInfo, PeerStatus, TaskState } from '@tsunagi/protocol'
+import type { PeerInfo, PeerStatus, TaskInfo, TaskState } from '@tsunagi/protocol'
 import type { Mark } from './components/state-mark.ts'
 import { span } from './format.ts'
 
@@ -73,6 +73,14 @@ const TASK: Record<TaskState, Shown> = {
 
 export function taskStateOf(state: TaskState): Shown {
   return TASK[state]
+}
+
+/** Who does a task, or whom it is for. `isGone`: its executor is out of reach. Only what ran is said to be done by somebody. */
+export function whoWords({ direction, peer, state, endedAt }: TaskInfo, label: string, isGone: boolean): string {
+  if (peer === '') return endedAt === undefined ? 'to nobody yet' : 'given to nobody'
+  if (direction === 'in') return `for ${label}`
+  if (isGone) return `waits for ${label} to come back`
+  return `${state === 'working' || state === 'completed' ? 'done by' : 'asked of'} ${label}`
 }
 
 const STATUS: Record<PeerStatus, Shown> = {

@@ -208,8 +208,28 @@ test('a question is answered by the person, by its withdrawal, or by silence', a
   answers.push(ask())
   withdrawn.abort()
   vi.useRealTimers()
-  expect(await Promise.all(answers)).toEqual([true, false, false, false, false])
+  expect(await Promise.all(answers)).toEqual(['yes', 'no', 'silence', 'silence', 'silence'])
   expect(questions.open).toEqual([])
+})
+
+test('the person who refused a task is known to have done so, and not one who kept silent', async () => {
+  const { store, peer } = await joined()
+  const withdrawn = new AbortController()
+  const ask = (taskId: string) =>
+    peer.policies.get('wasm.run')?.ask?.({
+      taskId,
+      caller: 'did:key:z6MkA',
+      capability: 'wasm.run',
+      input: {},
+      size: 1,
+      signal: withdrawn.signal,
+    })
+  const answers = [ask('refused'), ask('silent')]
+  store.questions.answer(store.questions.open[0]?.id ?? 0, false)
+  withdrawn.abort()
+  expect(await Promise.all(answers)).toEqual([false, false])
+  const hasRefused = (id: string) => store.consent.hasRefused({ peer: 'did:key:z6MkA', id })
+  expect([hasRefused('refused'), hasRefused('silent')]).toEqual([true, false])
 })
 
 test('an attempt to connect that the peer repeats by itself is no problem for the person', async () => {

@@ -15,8 +15,10 @@ export interface Question {
   readonly until: number
 }
 
+export type Answer = 'yes' | 'no' | 'silence'
+
 interface Asked extends Question {
-  answer(agreed: boolean): void
+  answer(given: Answer): void
 }
 
 /** The questions that are open, oldest first. How many there may be, those bound who ask them: LIMITS.maxConsents, maxTransfers. */
@@ -33,18 +35,18 @@ export class Questions {
     return this.#open
   }
 
-  /** Whether the person agrees; false as well when its time is over or `signal` aborts. */
-  ask(question: Omit<Question, 'id' | 'until'>, time: number, signal: AbortSignal): Promise<boolean> {
+  /** What the person answers; `silence` when its time is over or `signal` aborts before. */
+  ask(question: Omit<Question, 'id' | 'until'>, time: number, signal: AbortSignal): Promise<Answer> {
     return new Promise((fulfil) => {
       const id = ++this.#count
-      const answer = (agreed: boolean) => {
+      const answer = (given: Answer) => {
         clearTimeout(silence)
         signal.removeEventListener('abort', withdrawn)
         this.#open = this.#open.filter((asked) => asked.id !== id)
         this.#host.changed()
-        fulfil(agreed)
+        fulfil(given)
       }
-      const withdrawn = () => answer(false)
+      const withdrawn = () => answer('silence')
       const silence = setTimeout(withdrawn, time)
       signal.addEventListener('abort', withdrawn, { once: true })
       this.#open = [...this.#open, { ...question, id, until: Date.now() + time, answer }]
@@ -54,6 +56,6 @@ export class Questions {
   }
 
   answer(id: number, agreed: boolean): void {
-    this.#open.find((asked) => asked.id === id)?.answer(agreed)
+    this.#open.find((asked) => asked.id === id)?.answer(agreed ? 'yes' : 'no')
   }
 }

@@ -97,13 +97,13 @@ export class Transfers implements PagePart {
     const amount = offer.size === undefined ? 'of unknown size' : size(offer.size)
     const who = this.#peer?.peers.find(({ id }) => id === offer.from)?.name || fingerprintOf(offer.from)
     this.#host.announce(`${plainText(who)} would send ${name}, ${amount}. Accept or decline it at the end of the page.`)
-    const agreed = await this.#questions.ask(
+    const answer = await this.#questions.ask(
       { from: offer.from, wish: 'would send a file:', detail: `${name}, ${amount}`, yes: 'Accept', no: 'Decline' },
       ANSWER_TIME,
       withdrawn.signal,
     )
     stop?.()
-    if (!agreed || withdrawn.signal.aborted) return
+    if (answer !== 'yes' || withdrawn.signal.aborted) return
     const transfer = offer.accept()
     transfer.done.then(
       () => this.#host.announce(`${name} has arrived.`),

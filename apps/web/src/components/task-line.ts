@@ -1,9 +1,9 @@
-import type { TaskInfo } from '@tsunagi/protocol'
+import type { PeerId, TaskInfo } from '@tsunagi/protocol'
 import { html, LitElement, nothing } from 'lit'
 import { titleOf } from '../capabilities/index.ts'
 import { about, plainText, size, span, timeLeft, timeOfDay } from '../format.ts'
 import type { Given } from '../given-work.ts'
-import { taskStateOf } from '../peer-state.ts'
+import { taskStateOf, whoWords } from '../peer-state.ts'
 import { store } from '../peer-store.ts'
 import { controls } from '../styles/controls.ts'
 import './task-output.ts'
@@ -29,6 +29,7 @@ export class TaskLine extends LitElement {
     // The line opens by itself when there is something to see, unless it was folded by hand.
     const hasSomething = given?.output !== undefined || (given?.partials.length ?? 0) > 0 || info.error !== undefined
     const open = this.#open ?? hasSomething
+    const isGone = running && info.direction === 'out' && isOutOfReach(info.peer)
     const title = plainText(titleOf(info.capability))
     const subject = given?.subject ? `${title}, ${given.subject}` : title
     return html`
@@ -37,8 +38,8 @@ export class TaskLine extends LitElement {
         .subject=${subject}
         .shown=${taskStateOf(info.state)}
         .progress=${running ? info.progress : undefined}
-        .who=${`${given?.subject ? `${given.subject}, ` : ''}${who(info)}`}
-        .time=${this.#time()}
+        .who=${`${given?.subject ? `${given.subject}, ` : ''}${whoWords(info, store.labelOf(info.peer), isGone)}`}
+        .time=${this.#time(isGone)}
         .open=${open}
         @fold=${({ detail }: CustomEvent<boolean>) => this.#fold(detail)}
       >
@@ -63,7 +64,7 @@ export class TaskLine extends LitElement {
       ${
         info.error === undefined
           ? nothing
-          : html`<p class="fault">${plainText(info.error.message, 500)} <code class="small">${info.error.code}</code></p>`
+          : html`<p class="fault">${this.#problem(info.error.message)} <code class="small">${info.error.code}</code></p>`
       }
       ${
         given !== undefined && given.output === undefined && given.partials.length > 0
@@ -98,10 +99,15 @@ export class TaskLine extends LitElement {
     return html`<task-output .capability=${this.info.capability} .output=${output.value}></task-output>`
   }
 
-  #time(): string {
+  #problem(message: string): string {
+    const { info } = this
+    return info.direction === 'in' && store.consent.hasRefused(info) ? 'You refused it.' : plainText(message, 500)
+  }
+
+  #time(isGone: boolean): string {
     const { createdAt, endedAt, progress } = this.info
     const passed = span(Math.max(0, (endedAt ?? this.now) - createdAt))
-    if (endedAt !== undefined || this.#begun === undefined) return passed
+    if (endedAt !== undefined || isGone || this.#begun === undefined) return passed
     const { at, progress: before } = this.#begun
     // What was done before this page saw it took no time that this page knows of.
     const left = timeLeft((progress - before) / Math.max(0.001, 1 - before), this.now - at)
@@ -114,9 +120,9 @@ export class TaskLine extends LitElement {
   }
 }
 
-function who({ direction, peer, endedAt }: TaskInfo): string {
-  if (peer === '') return endedAt === undefined ? 'to nobody yet' : 'given to nobody'
-  return `${direction === 'out' ? 'done by' : 'for'} ${store.labelOf(peer)}`
+function isOutOfReach(peer: PeerId): boolean {
+  const known = store.peer?.peers.find(({ id }) => id === peer)
+  return peer !== '' && (known === undefined || known.health === 'unreachable')
 }
 
 customElements.define('task-line', TaskLine)
