@@ -14,7 +14,7 @@ const GUESTS_PER_PAGE = 8
 /** Memory that fell by less than so many KiB so many times, so many milliseconds apart, is settled. */
 const [NOISE, UNCHANGED, SETTLING] = [200, 4, 1_000]
 /** Milliseconds of work by which a page's process is known. */
-const BUSY = 500
+const BUSY = 1_000
 
 export async function measureMemory({ origin, servers }: Place, system: string): Promise<Record<string, number>> {
   if (whyNot('memory', system)) return {}
@@ -85,7 +85,10 @@ function late(guests: number): Promise<never> {
 /** @returns the id of the process that computes when the page does */
 async function processOf(browser: Browser, page: Page): Promise<number> {
   const devtools = await browser.newBrowserCDPSession()
-  const times = async () => (await devtools.send('SystemInfo.getProcessInfo')).processInfo
+  const times = async () => {
+    const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
+    return processInfo.filter(({ type }) => type === 'renderer')
+  }
   const before = new Map((await times()).map(({ id, cpuTime }) => [id, cpuTime]))
   await page.evaluate((milliseconds) => {
     const end = performance.now() + milliseconds
@@ -96,16 +99,22 @@ async function processOf(browser: Browser, page: Page): Promise<number> {
   return worked.sort((a, b) => b.worked - a.worked)[0]?.id ?? 0
 }
 
-/** KiB, when it has stopped to fall: what was needed only to start or to connect is let go little by little. */
+/**
+ * KiB, when it has stopped to fall: what was needed only to start or to connect is let go little by little. Caches, which the
+ * browser would drop at some moment of its own, are dropped before.
+ */
 async function settledMemory(page: Page, process: number): Promise<number> {
+  const devtools = await page.context().newCDPSession(page)
   let least = Number.POSITIVE_INFINITY
   for (let unchanged = 0; unchanged < UNCHANGED; ) {
+    await devtools.send('Memory.simulatePressureNotification', { level: 'critical' })
     await new Promise((settled) => setTimeout(settled, SETTLING))
     await page.requestGC()
     const now = await privateMemory(process)
     unchanged = now < least - NOISE ? 0 : unchanged + 1
     least = Math.min(least, now)
   }
+  await devtools.detach()
   return least
 }
 
