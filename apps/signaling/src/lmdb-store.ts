@@ -13,7 +13,8 @@ export function openLmdbStore(directory: string): Store {
   try {
     // It holds the key by which push services know this server.
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    environment = open({ path: directory, noSubdir: false })
+    // Each commit is on the disk when it is done: none is still being synced by a thread of its own when the environment closes.
+    environment = open({ path: directory, noSubdir: false, overlappingSync: false })
   } catch (cause) {
     throw new TsunagiError(
       'INVALID_ARGUMENT',
