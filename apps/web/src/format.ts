@@ -70,7 +70,7 @@ export function shorten(text: string, most: number): string {
 }
 
 // Line breaks and direction overrides could make one text look like another.
-const UNSHOWABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu
+const UNSHOWABLE = /[\p{Cc}\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu
 
 /** `text` of another peer as it may stand in a line of this page, in at most `most` characters. */
 export function plainText(text: string, most = 200): string {

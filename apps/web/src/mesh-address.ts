@@ -12,7 +12,7 @@ export type Invite =
   | { readonly kind: 'invalid'; readonly reason: string }
 
 // Line breaks and direction overrides could make one name look like another, U+FFFD stands where the link was damaged.
-const UNSHOWABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]/u
+const UNSHOWABLE = /[\p{Cc}\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]/u
 
 /** What is wrong with a mesh name or secret that a person typed or a link carries; undefined where nothing is. */
 export function faultOf({ mesh, secret }: MeshAddress): string | undefined {

@@ -50,3 +50,13 @@ test('what was withdrawn is not found any more', async () => {
   await mesh.quiet()
   expect(found().value).toEqual([])
 })
+
+test('in a mesh that is known as a whole such a task ends at once, also when some have left', async () => {
+  mesh.server.sample = Number.POSITIVE_INFINITY
+  const late = await mesh.join('late')
+  await able.service.close()
+  await mesh.pass(1_000)
+  const task = watch(late.service.delegate('triple', 1).result)
+  await mesh.quiet()
+  expect(task().code).toBe('UNKNOWN_CAPABILITY')
+})

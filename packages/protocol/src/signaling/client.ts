@@ -107,7 +107,7 @@ export class SignalingClient {
   #introduction: IntroductionKeys | undefined
   /** Our own record as the server has it, for those it does not tell of us. */
   #record: Bytes = new Uint8Array()
-  #total = 0
+  #isPartlyKnown = false
   #clockOffset = 0
   #iceServers: readonly IceServer[] = []
   #tags: Bytes[] = []
@@ -138,9 +138,9 @@ export class SignalingClient {
     return this.#members.present
   }
 
-  /** Whether the mesh had more members when we came than are known here: others may be found by discover(). */
+  /** Whether the mesh had more members when we came than the server named: others may be found by discover(). */
   get isPartlyKnown(): boolean {
-    return this.#members.present.length + 1 < this.#total
+    return this.#isPartlyKnown
   }
 
   hasMember(publicKey: Uint8Array): boolean {
@@ -362,14 +362,15 @@ export class SignalingClient {
     this.#renewInTime(connection)
     if (this.#tags.length > 0) connection.send({ type: 'announce', payload: { tags: this.#tags } })
     this.#setStatus('online')
-    this.#total = welcome.total
+    // The total counts us.
+    this.#isPartlyKnown = welcome.members.length + 1 < welcome.total
     const named: Bytes[] = []
     for (const record of welcome.members) {
       const member = await this.#meet(connection, record, 'present')
       if (member !== undefined) named.push(member)
     }
-    // The total counts us. Where the welcome names only some, nothing is known of the others.
-    if (connection.hasEnded || welcome.members.length + 1 < welcome.total) return
+    // Where the welcome names only some, nothing is known of the others.
+    if (connection.hasEnded || this.#isPartlyKnown) return
     for (const member of this.#members.presentExcept(named)) this.#left(member)
   }
 
