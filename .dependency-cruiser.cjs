@@ -12,7 +12,7 @@ module.exports = {
       severity: 'error',
       from: { path: core, pathNot: '[.]test[.]ts$' },
       to: {
-        path: '^packages/protocol/src/(browser|crypto)/|node_modules/(idb|simple-peer|@noble|@hpke)',
+        path: '^packages/protocol/src/(browser|crypto)/|node_modules/(idb|@thaunknown|@noble|@hpke)',
         pathNot: '[.]d[.]ts$',
       },
     },

@@ -5,7 +5,7 @@ import { build, defaultClientConditions, type Rolldown } from 'vite'
 import { expect, test } from 'vitest'
 
 /** Bytes of gzip. The aim is 40 kB; what stands in its way is the list that a failure prints. */
-const MOST_FIRST_LOAD = 130_000
+const MOST_FIRST_LOAD = 119_000
 
 const ENTRY = 'virtual:page'
 const LIBRARY = path.join(import.meta.dirname, 'browser/index.ts')

@@ -1,5 +1,5 @@
-/** What the WebRTC link uses of simple-peer: its bundle for browsers, and the two objects it keeps to itself. */
-declare module 'simple-peer/simplepeer.min.js' {
+/** What the WebRTC link uses of simple-peer's fork: its build without media, and the two objects it keeps to itself. */
+declare module '@thaunknown/simple-peer/lite.js' {
   export default class SimplePeer {
     constructor(options: {
       initiator: boolean

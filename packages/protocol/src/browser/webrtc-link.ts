@@ -1,5 +1,5 @@
 /** Links over WebRTC data channels (SPEC §6). simple-peer negotiates; frames go straight through its channel. */
-import SimplePeer from 'simple-peer/simplepeer.min.js'
+import SimplePeer from '@thaunknown/simple-peer/lite.js'
 import { isTsunagiError, TsunagiError, toTsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 import type {
@@ -89,7 +89,9 @@ class WebRtcAttempt implements LinkAttempt {
     })
     peer.on('error', (error) => {
       this.#failure = error
+      this.#ended()
     })
+    // Told only of an end that this side asked for; of the others tell the error, or the channel.
     peer.on('close', () => this.#ended())
     addEventListener('pagehide', this.#leave)
     if (!peer._channel) return
@@ -121,7 +123,11 @@ class WebRtcAttempt implements LinkAttempt {
   }
 
   /** A closing page says goodbye: without it the other side would see only silence for 15 to 30 seconds. */
-  readonly #leave = (): void => this.#peer.destroy(new TsunagiError('LINK_LOST', 'This page was left.'))
+  readonly #leave = (): void => {
+    this.#peer._pc?.close()
+    // It closes in a task of its own, which a page that goes has no more.
+    this.#peer.destroy(new TsunagiError('LINK_LOST', 'This page was left.'))
+  }
 
   #tellDescription(sdp: string): void {
     const data = utf8(sdp)
@@ -151,6 +157,7 @@ class WebRtcAttempt implements LinkAttempt {
       const why = whole ? 'More frames came than this side keeps before it listens.' : 'The peer sent what is no frame.'
       this.#peer.destroy(new TsunagiError('LINK_LOST', why))
     }
+    channel.addEventListener('close', () => this.#ended())
     channel.addEventListener('open', () => {
       this.#opening(channel).catch((error) => this.#peer.destroy(error))
     })
