@@ -103,12 +103,20 @@ export const LIMITS = {
   /** Records one frame may hold: bounds the work of one decryption. */
   maxRecordsPerFrame: 4_096,
   /**
-   * Frames larger than this are not built while smaller ones can carry the rate: a control message waits for one of them at
-   * most. Less than PROTOCOL.commonFrame, since a session that moves to another link sends there what it cut for the last one.
+   * Bytes of one message that travel in one record. Less than PROTOCOL.commonFrame, since a session that moves to another link
+   * sends there what it cut for the last one.
    */
-  targetFrame: 60 * KiB,
-  /** Bytes in the link's own buffer above which no further frame is sealed. */
-  linkHighMark: 256 * KiB,
+  recordSize: 60 * KiB,
+  /** A link is given what it carries in so many milliseconds ahead, in two frames: what is urgent waits for that at most. */
+  linkAhead: 20,
+  /** Its rate in bytes a millisecond until it is known, and the milliseconds over which it is measured. */
+  firstLinkRate: 4 * KiB,
+  linkRateStretch: 20,
+  /** Most bytes in the link's own buffer above which no further frame is sealed, however quick it is. */
+  linkHighMark: 512 * KiB,
+  /** Bytes of records in a frame: less costs a slow link more by what each frame has besides; more, a quick one does not carry. */
+  leastFrameTarget: 16 * KiB,
+  frameTarget: 250 * KiB,
   /** Messages missing before one that came, up to which they are waited for: one lost frame of the smallest messages. */
   maxSequenceGap: 4_096,
   /** What is missing is asked for again after this long. */
@@ -139,7 +147,7 @@ export const LIMITS = {
   maxOutboxMessages: 10_000,
   /** A peer told that the session is closed has this long to close the link itself. */
   closeGrace: 1_000,
-  /** Acknowledgements that nobody waits for go after this long, or with a quarter of the window consumed. */
+  /** Acknowledgements that nobody waits for go after this long, or with an eighth of the window consumed. */
   ackDelay: 20,
   /** Without other traffic a heartbeat goes this often, and a ping measures the round trip. */
   heartbeatInterval: 5_000,

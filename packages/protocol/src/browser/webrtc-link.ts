@@ -17,8 +17,6 @@ import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { CandidateGroups, readCandidate } from './ice-candidate.ts'
 import { readSessionDescription, type SessionDescription } from './session-description.ts'
 
-/** With less waiting than this the channel asks for more: one large frame keeps it busy meanwhile. */
-const LOW_MARK = 128 * 1024
 /** More candidates of one peer than any machine has interfaces would only cost connectivity checks. */
 const MOST_CANDIDATES = 64
 
@@ -149,7 +147,6 @@ class WebRtcAttempt implements LinkAttempt {
   /** In place of simple-peer's handlers: its stream would copy and keep every frame, and its `connect` waits for statistics. */
   #attach(channel: RTCDataChannel): void {
     const end = this.#end
-    channel.bufferedAmountLowThreshold = LOW_MARK
     channel.onbufferedamountlow = () => end.drain()
     channel.onmessage = ({ data }) => {
       const whole = data instanceof ArrayBuffer && data.byteLength > 0 && data.byteLength <= PROTOCOL.maxFrame
@@ -217,7 +214,6 @@ async function routeOf(pc: RTCPeerConnection): Promise<LinkRoute | undefined> {
 class WebRtcLink implements Link {
   readonly kind = 'webrtc'
   readonly maxFrame = PROTOCOL.maxFrame
-  readonly lowMark = LOW_MARK
   readonly binding: ChannelBinding
   readonly #peer: SimplePeer
   readonly #channel: RTCDataChannel
@@ -241,6 +237,14 @@ class WebRtcLink implements Link {
 
   get bufferedAmount(): number {
     return this.#channel.bufferedAmount
+  }
+
+  get lowMark(): number {
+    return this.#channel.bufferedAmountLowThreshold
+  }
+
+  set lowMark(bytes: number) {
+    this.#channel.bufferedAmountLowThreshold = bytes
   }
 
   start(events: LinkEvents): void {

@@ -31,7 +31,8 @@ export interface Link {
   readonly maxFrame: number
   /** Bytes accepted by send() that have not left this side. */
   readonly bufferedAmount: number
-  readonly lowMark: number
+  /** Set by who sends. */
+  lowMark: number
   readonly binding: ChannelBinding
   /** Starts delivery: frames that came before are kept (at most maxFrame × 4 bytes) and delivered first. Call once. */
   start(events: LinkEvents): void

@@ -29,7 +29,7 @@ export interface MemoryNetwork {
 const OFFER = 1
 const ANSWER = 2
 const FINGERPRINT = 32
-const LOW_MARK = 64 * 1024
+const FIRST_LOW_MARK = 64 * 1024
 /** Where Chromium's send buffer refuses more. */
 const MOST_BUFFERED = 16 * 1024 * 1024
 
@@ -161,7 +161,7 @@ class MemoryLink implements Link {
   readonly kind = 'memory'
   readonly route = 'direct'
   readonly maxFrame = PROTOCOL.maxFrame
-  readonly lowMark = LOW_MARK
+  lowMark = FIRST_LOW_MARK
   readonly binding: ChannelBinding
   other: MemoryLink | undefined
   readonly #net: Net
@@ -226,6 +226,6 @@ class MemoryLink implements Link {
     const arrive = (bytes: Bytes) => this.other?.arrive(bytes)
     if (this.#net.onFrame) this.#net.onFrame(frame, arrive, this.#name)
     else arrive(frame)
-    if (before > LOW_MARK && this.#bufferedAmount <= LOW_MARK) this.#end.drain()
+    if (before > this.lowMark && this.#bufferedAmount <= this.lowMark) this.#end.drain()
   }
 }

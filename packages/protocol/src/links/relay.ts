@@ -27,7 +27,7 @@ const ID_LENGTH = 16
 const ID_END = 1 + ID_LENGTH
 const FINGERPRINT_LENGTH = 32
 /** A quarter of what a session lets wait: some 40 ms of the rate. */
-const LOW_MARK = 16 * 1024
+const FIRST_LOW_MARK = 16 * 1024
 /** What a message takes of the rates, however few bytes it has: so that small frames are coalesced and do not queue up. */
 const LEAST_WEIGHT = LIMITS.relayByteRate / LIMITS.relayMessageRate
 
@@ -125,7 +125,7 @@ function sendClose(host: RelayHost, peer: Bytes, id: Bytes): void {
 class RelayEnd implements LinkAttempt, Link {
   readonly kind = 'relay'
   readonly route = 'relay'
-  readonly lowMark = LOW_MARK
+  lowMark = FIRST_LOW_MARK
   readonly maxFrame: number
   readonly peer: Bytes
   readonly id: Bytes
@@ -196,7 +196,7 @@ class RelayEnd implements LinkAttempt, Link {
     void this.#sendFrame(frame).then(() => {
       const before = this.#bufferedAmount
       this.#bufferedAmount -= weight
-      if (before > LOW_MARK && this.#bufferedAmount <= LOW_MARK) this.#end.drain()
+      if (before > this.lowMark && this.#bufferedAmount <= this.lowMark) this.#end.drain()
     })
   }
 

@@ -83,6 +83,24 @@ test('a message of the largest size comes whole, one byte more is refused', () =
   expect(messages.length).toBe(1)
 })
 
+test('a message in small pieces holds none of the large frames that brought them, but for the last', () => {
+  const frames = Array.from({ length: 100 }, (_, i) => new Uint8Array(PROTOCOL.maxFrame).fill(i))
+  for (const [i, frame] of frames.entries()) {
+    incoming.take(1 + i, [record(frame.subarray(0, 1), { more: i < frames.length - 1 })])
+    // What is copied by now is not what is written here.
+    for (const before of frames.slice(0, Math.max(0, i - 1))) before[0] = 255
+  }
+  expect([...(messages[0]?.payload ?? [])]).toEqual(frames.map((_, i) => i))
+})
+
+test('a message in pieces without number that are empty is no more than its bytes', () => {
+  const empty = record(new Uint8Array(), { more: true })
+  const pieces = Array.from({ length: LIMITS.maxRecordsPerFrame }, () => empty)
+  for (let frame = 0; frame < 50; frame++) incoming.take(incoming.expected, pieces)
+  incoming.take(incoming.expected, [numbered(7)])
+  expect(messages.map(({ payload }) => [...payload])).toEqual([[7]])
+})
+
 test('as much is waited for as the limit says, and no more', () => {
   incoming.take(1 + LIMITS.maxSequenceGap, [numbered(0)])
   expect(() => incoming.take(2 + LIMITS.maxSequenceGap, [])).toThrow(

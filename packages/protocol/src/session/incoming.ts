@@ -1,7 +1,7 @@
 /** What one side of a session receives (SPEC §5): each message once and in the order of its numbers, whatever the links did. */
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import type { Bytes } from '../wire/bytes.ts'
+import { type Bytes, joined } from '../wire/bytes.ts'
 import { DURABLE_PREFIX, RECORD_HEAD, type Record } from './frame.ts'
 
 export interface IncomingMessage {
@@ -14,13 +14,18 @@ export interface IncomingMessage {
 }
 
 /**
- * A message of several records so far, copied together: however small the pieces and however large the frames they came in,
- * no more than twice the message is held.
+ * A message of several records so far. Its pieces stay in the frames that brought them, and are copied together before these are
+ * more than twice the message and one frame: however small the pieces and however large the frames, that is the most that is held.
  */
 interface Assembly {
-  readonly bytes: Bytes
-  readonly length: number
+  pieces: Bytes[]
+  length: number
+  /** Bytes of the frames that the pieces stand in, and of what else a piece takes. */
+  held: number
 }
+
+/** Bytes that a piece takes besides its own: a peer may send as many as it likes that are empty. */
+const PIECE_COST = 128
 
 export class Incoming {
   readonly #deliver: (message: IncomingMessage) => void
@@ -109,31 +114,29 @@ export class Incoming {
       this.#deliver({ type, raw, durable, payload: record.payload, sequence })
       return
     }
-    const whole = append(assembly, record)
+    const whole = append(assembly ?? { pieces: [], length: 0, held: 0 }, record)
     if (record.more) {
       this.#assemblies.set(record.lane, whole)
       return
     }
     this.#assemblies.delete(record.lane)
-    this.#deliver({ type, raw, durable, payload: whole.bytes.subarray(0, whole.length), sequence })
+    this.#deliver({ type, raw, durable, payload: joined(whole.pieces), sequence })
   }
 }
 
-function append(assembly: Assembly | undefined, { payload: piece, durable, more }: Record): Assembly {
-  // The first piece stays in the frame that it fills, and is copied when the second one comes.
-  if (assembly === undefined && 2 * piece.length >= piece.buffer.byteLength)
-    return { bytes: piece, length: piece.length }
-  const most = PROTOCOL.maxMessage + (durable ? DURABLE_PREFIX : 0)
-  let { bytes, length } = assembly ?? { bytes: new Uint8Array(), length: 0 }
-  const total = length + piece.length
-  if (total > most) {
+/** @throws TsunagiError MESSAGE_TOO_LARGE */
+function append(assembly: Assembly, { payload: piece, durable }: Record): Assembly {
+  const { pieces } = assembly
+  assembly.held += PIECE_COST
+  if (pieces.at(-1)?.buffer !== piece.buffer) assembly.held += piece.buffer.byteLength
+  pieces.push(piece)
+  assembly.length += piece.length
+  if (assembly.length > PROTOCOL.maxMessage + (durable ? DURABLE_PREFIX : 0)) {
     throw new TsunagiError('MESSAGE_TOO_LARGE', `A message of the peer has more than ${PROTOCOL.maxMessage} bytes.`)
   }
-  if (total > bytes.length) {
-    const larger = new Uint8Array(more ? Math.min(2 * total, most) : total)
-    larger.set(bytes.subarray(0, length))
-    bytes = larger
+  if (assembly.held > 2 * assembly.length + PROTOCOL.maxFrame) {
+    assembly.pieces = [joined(pieces)]
+    assembly.held = assembly.length
   }
-  bytes.set(piece, length)
-  return { bytes, length: total }
+  return assembly
 }

@@ -41,7 +41,7 @@ function put(
 /** All that goes now, as [sequence number, first byte]. */
 function taken(): [number, number | undefined][] {
   const all: [number, number | undefined][] = []
-  for (let batch = outgoing.take(); batch !== undefined; batch = outgoing.take()) all.push(...numbered(batch))
+  for (let batch = outgoing.take(piece); batch !== undefined; batch = outgoing.take(piece)) all.push(...numbered(batch))
   return all
 }
 
@@ -49,7 +49,7 @@ function numbered({ first, records }: Batch): [number, number | undefined][] {
   return records.map(({ payload }, i) => [first + i, payload[0]])
 }
 
-const piece = LIMITS.targetFrame
+const piece = LIMITS.recordSize
 
 test('numbers are given when a message leaves its lane, not before', () => {
   add(1, 1, 'low')
@@ -66,7 +66,7 @@ test('what goes again goes on where it was, also when an acknowledgement comes i
   for (const number of [1, 2, 3, 4]) add(number, piece)
   expect(taken().length).toBe(4)
   outgoing.sendAgain()
-  expect(numbered(outgoing.take() as Batch)).toEqual([[1, 1]])
+  expect(numbered(outgoing.take(piece) as Batch)).toEqual([[1, 1]])
   expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(2)
   expect(taken()).toEqual([
     [3, 3],
@@ -108,8 +108,8 @@ test('a window smaller than a record lets one record go at a time', () => {
 
 test('a frame holds no more records than its receiver reads', () => {
   for (let i = 0; i < LIMITS.maxRecordsPerFrame + 1; i++) add(1, 0)
-  expect(outgoing.take()?.records.length).toBe(LIMITS.maxRecordsPerFrame)
-  expect(outgoing.take()?.records.length).toBe(1)
+  expect(outgoing.take(piece)?.records.length).toBe(LIMITS.maxRecordsPerFrame)
+  expect(outgoing.take(piece)?.records.length).toBe(1)
 })
 
 test('the place of an ephemeral message is kept, empty, so that the numbers after it stay', () => {
@@ -118,7 +118,7 @@ test('the place of an ephemeral message is kept, empty, so that the numbers afte
   taken()
   outgoing.dropEphemeral()
   outgoing.sendAgain()
-  expect(outgoing.take()?.records.map(({ type }) => type)).toEqual([0, 1])
+  expect(outgoing.take(piece)?.records.map(({ type }) => type)).toEqual([0, 1])
   expect(settled).toEqual(['1 LINK_LOST'])
   expect(outgoing.acknowledge(3, LIMITS.receiveWindow)).toBe(1)
   expect(settled).toEqual(['1 LINK_LOST', '2 delivered'])
@@ -135,11 +135,11 @@ test('at the end everything is settled once, whether it has left or not, and not
   add(1, 3 * piece)
   add(2)
   add(3, 1, 'high')
-  outgoing.take()
-  outgoing.take()
+  outgoing.take(piece)
+  outgoing.take(piece)
   outgoing.failAll(new TsunagiError('PEER_CLOSED', 'This page is closing.'))
   expect(settled.sort()).toEqual(['1 PEER_CLOSED', '2 PEER_CLOSED', '3 PEER_CLOSED'])
-  expect([outgoing.waiting, outgoing.hasWork, outgoing.take()]).toEqual([0, false, undefined])
+  expect([outgoing.waiting, outgoing.hasWork, outgoing.take(piece)]).toEqual([0, false, undefined])
 })
 
 const tooLong = new TsunagiError('LINK_LOST', 'No link came about in time.')
@@ -155,7 +155,7 @@ describe('where nothing but durable messages is waited for', () => {
     outgoing.dropVolatile(tooLong)
     expect(settled).toEqual(['1 LINK_LOST', '3 LINK_LOST', '4 LINK_LOST'])
     outgoing.sendAgain()
-    expect(outgoing.take()?.records.map(({ type, payload }) => [type, payload[0]])).toEqual([
+    expect(outgoing.take(piece)?.records.map(({ type, payload }) => [type, payload[0]])).toEqual([
       [0, undefined],
       [1, 2],
       [0, undefined],
@@ -169,11 +169,11 @@ describe('where nothing but durable messages is waited for', () => {
     outgoing.acknowledge(1, piece)
     add(1, 3 * piece)
     addDurable(2, 1)
-    expect(outgoing.take()?.records.map(({ more }) => more)).toEqual([true])
+    expect(outgoing.take(piece)?.records.map(({ more }) => more)).toEqual([true])
     outgoing.dropVolatile(tooLong)
     expect(settled).toEqual(['1 LINK_LOST'])
     outgoing.acknowledge(2, LIMITS.receiveWindow)
-    const batch = outgoing.take()
+    const batch = outgoing.take(piece)
     expect([batch?.first, batch?.records.map(({ type, more }) => [type, more])]).toEqual([
       2,
       [
@@ -216,7 +216,7 @@ describe('where a page was loaded anew', () => {
   test('durable messages below the number that is expected have been delivered, whether they were sent or not', () => {
     for (const number of [1, 2, 3]) addDurable(number, number)
     outgoing.acknowledge(1, RECORD_HEAD + 1)
-    outgoing.take()
+    outgoing.take(piece)
     expect(outgoing.restart(1, 3)).toBe(2)
     expect(settled).toEqual(['1 delivered', '2 delivered'])
     expect(taken()).toEqual([[1, 3]])
@@ -225,12 +225,12 @@ describe('where a page was loaded anew', () => {
   test('a message of which a part has left begins anew, and one that has left whole does not', () => {
     outgoing.acknowledge(1, piece)
     addDurable(1, 1, piece + 1)
-    outgoing.take()
+    outgoing.take(piece)
     outgoing.restart(1, 1)
-    expect(outgoing.take()?.records.map(({ payload, more }) => [payload.length, more])).toEqual([[piece, true]])
+    expect(outgoing.take(piece)?.records.map(({ payload, more }) => [payload.length, more])).toEqual([[piece, true]])
     outgoing.acknowledge(2, LIMITS.receiveWindow)
     add(2, 2 * piece)
-    outgoing.take()
+    outgoing.take(piece)
     outgoing.restart(9, 2)
     expect(settled).toEqual(['1 delivered'])
     expect(taken()).toEqual([

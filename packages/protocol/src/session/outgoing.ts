@@ -48,9 +48,6 @@ interface LaneQueue {
 
 const NOTHING = new Uint8Array()
 
-/** Bytes of one message that travel in one record: a frame of the target size holds it. */
-const PIECE = LIMITS.targetFrame
-
 export class Outgoing {
   readonly #lanes: readonly LaneQueue[] = Object.values(LANES).map(() => ({ messages: new Queue(), offset: 0 }))
   /** Sent and not acknowledged, by sequence number. */
@@ -94,14 +91,14 @@ export class Outgoing {
     this.#lane(message).messages.enqueue(message)
   }
 
-  /** The next records, of about LIMITS.targetFrame bytes together; undefined where there is nothing to send or no window. */
-  take(): Batch | undefined {
+  /** The next records, of about `most` bytes together; undefined where there is nothing to send or no window. */
+  take(most: number): Batch | undefined {
     const records: Record[] = []
     const finished: { message: OutgoingMessage; sequence: number }[] = []
     let size = 0
     let first = this.#nextSequence
     const fits = (more: number) =>
-      records.length === 0 || (size + more <= LIMITS.targetFrame && records.length < LIMITS.maxRecordsPerFrame)
+      records.length === 0 || (size + more <= most && records.length < LIMITS.maxRecordsPerFrame)
     for (; this.#again < this.#sent.length; this.#again++) {
       const sent = this.#sent[this.#again] as SentRecord
       if (!fits(sent.size)) return { first, records, finished, size }
@@ -113,7 +110,7 @@ export class Outgoing {
       const lane = this.#nextLane()
       if (lane === undefined) break
       const message = lane.messages.peek() as OutgoingMessage
-      const length = Math.min(PIECE, message.payload.length - lane.offset)
+      const length = Math.min(LIMITS.recordSize, most, message.payload.length - lane.offset)
       if (!fits(RECORD_HEAD + length)) break
       const sequence = this.#nextSequence
       const record = this.#cut(lane, message, length)
@@ -232,7 +229,7 @@ export class Outgoing {
     const lane = this.#lanes.find(({ messages }) => messages.size > 0)
     if (lane === undefined) return undefined
     const rest = (lane.messages.peek() as OutgoingMessage).payload.length - lane.offset
-    const size = RECORD_HEAD + Math.min(PIECE, rest)
+    const size = RECORD_HEAD + Math.min(LIMITS.recordSize, rest)
     // With nothing on its way something may always go, or a window smaller than a record would stop all.
     return this.#inFlight === 0 || this.#inFlight + size <= this.#window ? lane : undefined
   }

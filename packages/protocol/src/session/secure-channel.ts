@@ -7,6 +7,7 @@ import type { LinkEvents } from '../links/link.ts'
 import type { Clock, CryptoProvider, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import {
+  FRAME_OVERHEAD,
   type FrameBody,
   frameContext,
   nonceOf,
@@ -17,6 +18,7 @@ import {
   splitSignature,
   writeFrame,
 } from './frame.ts'
+import { LinkPace } from './link-pace.ts'
 import { ReceiveKeys } from './receive-keys.ts'
 
 /** Frames signed at once: while one is on its way through the host's crypto threads the next is prepared. */
@@ -60,6 +62,7 @@ export class SecureChannel {
   readonly #sendContext: Bytes
   readonly #receiveContext: Bytes
   readonly #receiveKeys: ReceiveKeys
+  readonly #pace: LinkPace
   #sendKeys: Promise<KeyChain>
   #sendEpoch: number
   #sendingSince: number
@@ -84,6 +87,7 @@ export class SecureChannel {
     this.#sendContext = frameContext(publicKey, channel.peer)
     this.#receiveContext = frameContext(channel.peer, publicKey)
     this.#receiveKeys = new ReceiveKeys(channel.receiveKeys, channel.epoch)
+    this.#pace = new LinkPace(host.clock)
     this.#sendKeys = Promise.resolve(channel.sendKeys)
     this.#sendEpoch = channel.epoch
     this.#sendingSince = host.clock.now()
@@ -102,9 +106,13 @@ export class SecureChannel {
   /** Whether another frame may be sealed now; where not, room() tells when. */
   get hasRoom(): boolean {
     if (this.#closed || this.#sealing >= SEALED_AT_ONCE) return false
-    const { kind, bufferedAmount } = this.channel.link
-    const most = kind === 'relay' ? LIMITS.relayHighMark : LIMITS.linkHighMark
-    return bufferedAmount + this.#sealingBytes < most
+    return this.channel.link.bufferedAmount + this.#sealingBytes < this.#highMark
+  }
+
+  /** Bytes of records that the next frame is filled up to. */
+  get frameTarget(): number {
+    const { kind, maxFrame } = this.channel.link
+    return kind === 'relay' ? LIMITS.recordSize : Math.min(this.#pace.frameTarget, maxFrame - FRAME_OVERHEAD)
   }
 
   /** Signs, encrypts and sends; frames leave in the order of the calls. */
@@ -138,6 +146,10 @@ export class SecureChannel {
 
   close(): void {
     this.channel.link.close()
+  }
+
+  get #highMark(): number {
+    return this.channel.link.kind === 'relay' ? LIMITS.relayHighMark : this.#pace.highMark
   }
 
   /** Without a pause: the next key is derived while frames wait for their signatures anyway. */
@@ -190,7 +202,10 @@ export class SecureChannel {
     if (this.#leaving.length < size) this.#leaving = new Uint8Array(size)
     this.#leaving.set(header)
     this.#leaving.set(sealed, header.length)
-    this.channel.link.send(this.#leaving.subarray(0, size))
+    const { link } = this.channel
+    this.#pace.hand(size, link.bufferedAmount)
+    link.lowMark = this.#highMark / 2
+    link.send(this.#leaving.subarray(0, size))
   }
 
   async #open(frame: Bytes): Promise<{ readonly body: FrameBody; readonly number: FrameNumber }> {

@@ -219,7 +219,6 @@ class PageLink implements Link {
   readonly kind = 'memory'
   readonly route: Link['route']
   readonly maxFrame: number
-  readonly lowMark: number
   readonly binding: Link['binding']
   readonly #link: Link
   readonly #isGone: () => boolean
@@ -230,12 +229,19 @@ class PageLink implements Link {
     this.#isGone = isGone
     this.route = link.route
     this.maxFrame = link.maxFrame
-    this.lowMark = link.lowMark
     this.binding = link.binding
   }
 
   get bufferedAmount(): number {
     return this.#link.bufferedAmount
+  }
+
+  get lowMark(): number {
+    return this.#link.lowMark
+  }
+
+  set lowMark(bytes: number) {
+    this.#link.lowMark = bytes
   }
 
   start(events: LinkEvents): void {

@@ -34,6 +34,9 @@ const status = (uptime: number) => ({
   capabilities_digest: new Uint8Array(32),
 })
 
+/** Bytes that a link is given ahead until its rate is known, in two frames. */
+const ahead = LIMITS.firstLinkRate * LIMITS.linkAhead
+
 /** Loses the frames of `a` numbered from 0 that `lost` names. */
 function losingSome(lost: (index: number) => boolean): Wire {
   let index = 0
@@ -47,7 +50,7 @@ class SlowLink implements Link {
   readonly kind = 'memory'
   readonly route = 'direct'
   readonly maxFrame = PROTOCOL.maxFrame
-  readonly lowMark = 0
+  lowMark = 0
   readonly binding: ChannelBinding
   readonly #link: Link
   readonly #quiet: () => Promise<void>
@@ -229,7 +232,7 @@ describe('a receiver that acknowledges nothing', () => {
     await pair.quiet()
     const onTheirWay = pair.framesOf('a').reduce((sum, frame) => sum + frame.length - FRAME_OVERHEAD, 0)
     expect(onTheirWay).toBeLessThanOrEqual(LIMITS.receiveWindow)
-    expect(onTheirWay).toBeGreaterThan(LIMITS.receiveWindow - LIMITS.targetFrame - RECORD_HEAD)
+    expect(onTheirWay).toBeGreaterThan(LIMITS.receiveWindow - LIMITS.recordSize - RECORD_HEAD)
   })
 
   test('leads to QUEUE_FULL for the caller, by bytes', async () => {
@@ -265,8 +268,8 @@ describe('a link that is slower than its sender', () => {
     pair.attach({ ...connection, a: { ...connection.a, link: slow } })
     const sending = pair.a.send('message', large(PROTOCOL.maxMessage))
     await pair.quiet()
-    const most = LIMITS.linkHighMark + 2 * (LIMITS.targetFrame + FRAME_OVERHEAD + RECORD_HEAD)
-    expect(slow.bufferedAmount).toBeGreaterThan(LIMITS.linkHighMark / 2)
+    const most = 2 * ahead + 2 * (FRAME_OVERHEAD + RECORD_HEAD)
+    expect(slow.bufferedAmount).toBeGreaterThan(ahead / 2)
     expect(slow.bufferedAmount).toBeLessThanOrEqual(most)
     pair.a.send('task_cancel', { task_id: taskId })
     const before = pair.a.sent
@@ -317,13 +320,13 @@ describe('an acknowledgement', () => {
     expect([pair.framesOf('a').length, pair.framesOf('b').length], 'one more, for the second heartbeat').toEqual([2, 1])
   })
 
-  test('of a large message goes with each quarter of the window, so that the sender never waits for it', async () => {
+  test('of a large message goes with each eighth of the window, so that the sender never waits for it', async () => {
     const sending = pair.a.send('message', large(PROTOCOL.maxMessage))
     await pair.quiet()
     expect(sending.outcome).toBe('delivered')
-    const quarters = (4 * PROTOCOL.maxMessage) / LIMITS.receiveWindow
-    expect(pair.framesOf('b').length).toBeGreaterThan(quarters / 2)
-    expect(pair.framesOf('b').length).toBeLessThanOrEqual(quarters + 1)
+    const eighths = (8 * PROTOCOL.maxMessage) / LIMITS.receiveWindow
+    expect(pair.framesOf('b').length).toBeGreaterThan(eighths / 2)
+    expect(pair.framesOf('b').length).toBeLessThanOrEqual(eighths + 1)
   })
 })
 
@@ -422,7 +425,7 @@ describe('a link that is lost', () => {
     expect(sending.outcome).toBe('delivered')
     expect(Buffer.compare(pair.b.received()[0] as Bytes, value)).toBe(0)
     const again = pair.framesOf('a').reduce((sum, frame) => sum + frame.length, 0)
-    expect(again).toBeLessThan(PROTOCOL.maxMessage - 140 * LIMITS.targetFrame + LIMITS.receiveWindow / 4)
+    expect(again).toBeLessThan(PROTOCOL.maxMessage - (140 * ahead) / 2 + LIMITS.receiveWindow / 4)
   })
 
   test('takes with it what was of use only at its time; the rest comes once', async () => {

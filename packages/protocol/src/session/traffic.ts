@@ -234,7 +234,7 @@ export class Traffic {
   /** At once where the sender may be waiting for it, else with what goes out anyway, after a while, or with much received. */
   #acknowledgeSoon(prompt: boolean, size: number): void {
     this.#unacknowledgedBytes += size
-    if (prompt || this.#unacknowledgedBytes >= LIMITS.receiveWindow / 4) {
+    if (prompt || this.#unacknowledgedBytes >= this.window / 8) {
       this.#ackDue = true
       return
     }
@@ -274,7 +274,7 @@ export class Traffic {
     if (this.#isHeld) return
     const channel = this.#current
     while (channel?.hasRoom && !this.#isOver) {
-      const batch = this.#outgoing.take()
+      const batch = this.#outgoing.take(channel.frameTarget)
       if (batch === undefined && !this.#ackDue) return
       const number = channel.send({
         ...this.#acknowledgement(),

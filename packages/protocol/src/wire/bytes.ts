@@ -19,15 +19,20 @@ export function fromUtf8(bytes: Uint8Array): string {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Bytes {
+  return joined(parts)
+}
+
+/** As concat(), of any number. */
+export function joined(parts: readonly Uint8Array[]): Bytes {
   let length = 0
   for (const part of parts) length += part.length
-  const joined = new Uint8Array(length)
+  const whole = new Uint8Array(length)
   let offset = 0
   for (const part of parts) {
-    joined.set(part, offset)
+    whole.set(part, offset)
     offset += part.length
   }
-  return joined
+  return whole
 }
 
 /** Compares public values (keys, ids); secrets are compared by HMAC verification in the crypto provider. */
