@@ -9,24 +9,28 @@ import {
   fingerprintOf,
   type IceServer,
   peerIdOf,
+  RELAY_HEAD,
   SIGNALING_CLOSE,
+  SIGNALING_TYPES,
   type SignalingMessage,
   type SignalingPayload,
   TsunagiError,
 } from '@tsunagi/protocol/signaling'
 import type { Logger } from 'pino'
-import type { WebSocket } from 'ws'
 import type { Accounts } from './accounts.ts'
+import type { AddressAccount } from './addresses.ts'
+import { frameOf, openFrame } from './frames.ts'
 import { verifyJoin } from './join-proof.ts'
-import { type KeyAccount, pairBudgets } from './keys.ts'
+import type { KeyAccount } from './keys.ts'
 import type { Place } from './known-peers.ts'
 import type { SignalingLimits } from './limits.ts'
-import { type Mail, type Member, type Mesh, type Meshes, mapKey } from './mesh.ts'
+import { keyBytes, type Mail, type Member, type Mesh, type Meshes, mapKey, type Seat } from './mesh.ts'
 import type { Metrics } from './metrics.ts'
-import { TokenBucket, TrafficBudget } from './token-bucket.ts'
+import { PairBudgets } from './pairs.ts'
+import type { PeerSocket, SocketOwner } from './peer-socket.ts'
+import { TokenBucket, TrafficBudget, type TrafficRates } from './token-bucket.ts'
 import { type TurnOptions, turnServer } from './turn.ts'
 import type { Waking } from './waking.ts'
-import { WriteWatch } from './write-watch.ts'
 
 /** What all sockets of a server share. */
 export interface ConnectionHost {
@@ -39,7 +43,9 @@ export interface ConnectionHost {
   readonly meshes: Meshes
   readonly metrics: Metrics
   readonly origins: ReadonlySet<string>
+  readonly pairRates: TrafficRates
   readonly turn: TurnOptions | undefined
+  readonly unprovenRates: TrafficRates
   readonly waking: Waking
 }
 
@@ -96,54 +102,68 @@ const STORE_COST = 8
 /** Of the lifetime of TURN credentials, after which a peer that stays gets new ones. */
 const TURN_RENEWAL = 0.75
 
-/** Where a proven peer is. */
-interface Seat {
-  readonly mesh: Mesh
-  readonly member: Member
-  readonly account: KeyAccount
+/** What keeps account of the sockets that are open. */
+export interface Door {
+  /** The key was proved. */
+  proven(connection: Connection): void
+  /** The socket has closed. */
+  left(connection: Connection): void
 }
 
-export class Connection {
-  readonly #socket: WebSocket
+/** One object for all that a peer is to the server, and without closures: there are thousands, most of them quiet. */
+export class Connection implements Member, SocketOwner {
+  readonly address: AddressAccount
+  /** Of a proven peer. */
+  key = ''
+  seat: Seat | undefined
+  readonly #socket: PeerSocket
   readonly #host: ConnectionHost
-  readonly #proven: () => void
-  readonly #challenge: Bytes
-  readonly #drops: TokenBucket
-  readonly #pairs: Accounts<TrafficBudget>
-  readonly #writes: WriteWatch
+  readonly #door: Door
+  /** Undefined once it was answered. */
+  #challenge: Bytes | undefined
   /** A small one until the key is proved. */
   #traffic: TrafficBudget
+  /** Made with the first message that is dropped. */
+  #drops: TokenBucket | undefined
+  #pairs: PairBudgets | undefined
   #state: State = 'unproven'
-  #seat: Seat | undefined
+  /** Where a proven peer is. */
+  #mesh: Mesh | undefined
+  #account: KeyAccount | undefined
+  /** As text with a character for each byte: half of what an array takes. */
+  #presence = ''
   #heardAt: number
+  /** When the key must be proved, and then when the peer is to be pinged. */
+  #dueAt: number
   #renewTurnAt = Number.POSITIVE_INFINITY
-  #cancelTimer: () => void
 
-  /** @param proven called once, when the key is proved */
-  constructor(socket: WebSocket, host: ConnectionHost, proven: () => void) {
-    const { clock, crypto, limits, log } = host
+  constructor(socket: PeerSocket, host: ConnectionHost, address: AddressAccount, door: Door) {
+    const { clock, crypto, limits } = host
     this.#socket = socket
     this.#host = host
-    this.#proven = proven
-    this.#traffic = new TrafficBudget(unprovenRates(limits), clock)
-    this.#drops = new TokenBucket(limits.maxDropped / 60, limits.maxDropped, clock)
-    this.#pairs = pairBudgets(limits, clock)
-    this.#writes = new WriteWatch(clock, limits.writeDeadline, () => this.close('tooSlow'))
+    this.address = address
+    this.#door = door
     this.#heardAt = clock.now()
-    // A slow line is no reason to stay away, so this is not the code of a proof that failed.
-    this.#cancelTimer = clock.after(limits.proofDeadline, () => this.close('silent'))
+    this.#dueAt = this.#heardAt + limits.proofDeadline
+    this.#traffic = new TrafficBudget(host.unprovenRates, this.#heardAt)
+    socket.owner = this
 
-    socket.on('message', (data, isBinary) => this.#receive(data as Buffer<ArrayBuffer>, isBinary))
-    socket.on('ping', (data) => this.#admit(data.length))
-    socket.on('pong', (data) => this.#admit(data.length))
-    socket.on('error', (error) => log.debug({ reason: error.message }, 'socket failed'))
-    socket.on('close', (code) => this.#end(code))
+    const challenge = crypto.randomBytes(32)
+    this.#challenge = challenge
+    this.#send({ type: 'challenge', payload: { challenge, time: this.#heardAt, max_message: limits.maxMessage } })
+  }
 
-    this.#challenge = crypto.randomBytes(32)
-    this.#send({
-      type: 'challenge',
-      payload: { challenge: this.#challenge, time: clock.now(), max_message: limits.maxMessage },
-    })
+  get publicKey(): Bytes {
+    return keyBytes(this.key)
+  }
+
+  get presence(): Bytes {
+    return keyBytes(this.#presence)
+  }
+
+  /** Bytes that wait to be read by the peer. */
+  get waiting(): number {
+    return this.#socket.waiting
   }
 
   /**
@@ -156,53 +176,92 @@ export class Connection {
     this.#end(SIGNALING_CLOSE[kind])
   }
 
+  /** Without a word. */
+  cut(): void {
+    this.#socket.terminate()
+  }
+
   #end(code: number): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#cancelTimer()
-    this.#writes.stop()
     this.#host.metrics.closed(code)
     this.#host.log.info({ peer: this.#name, code }, 'closed')
-    if (this.#seat === undefined) return
-    const { account, member, mesh } = this.#seat
-    account.meshes--
-    mesh.leave(member)
-    this.#host.waking.left(placeOf(this.#seat))
+    const mesh = this.#mesh
+    if (mesh === undefined || this.#account === undefined) return
+    this.#account.meshes--
+    mesh.leave(this)
+    this.#host.waking.left(this.#placeIn(mesh))
     this.#host.meshes.release(mesh.id)
+  }
+
+  /** Closes the socket where something did not come in time, and pings it again and again. To be called often. */
+  look(now: number): void {
+    if (this.#state === 'closed') return
+    if (this.#socket.isOverdue(now, this.#host.limits.writeDeadline)) this.close('tooSlow')
+    else if (now < this.#dueAt) return
+    // A slow line is no reason to stay away, so this is not the code of a proof that failed.
+    else if (this.#state !== 'proven') this.close('silent')
+    else this.#keepAlive(now)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // What the socket says
+
+  signOfLife(bytes: number): void {
+    this.#admit(bytes)
+  }
+
+  failed({ message }: Error): void {
+    this.#host.log.debug({ reason: message }, 'socket failed')
+  }
+
+  ended(code: number): void {
+    this.#end(code)
+    this.#door.left(this)
   }
 
   /** As logs name the peer: enough to tell two apart. */
   get #name(): string | undefined {
-    return this.#seat && fingerprintOf(peerIdOf(this.#seat.member.publicKey))
+    return this.#mesh && fingerprintOf(peerIdOf(this.publicKey))
   }
 
-  /** Notes that the peer lives, and answers whether its rates allow what it sent. */
-  #admit(bytes: number, messages = 1): boolean {
-    if (this.#state === 'closed') return false
-    this.#heardAt = this.#host.clock.now()
-    if (!this.#traffic.has(bytes, messages)) return this.#drop('messageRate', bytes)
-    if (this.#seat?.account.traffic.take(bytes, messages) === false) return this.#drop('keyMessageRate', bytes)
-    return this.#traffic.take(bytes, messages)
-  }
-
-  /** Says that a message was dropped, and closes the socket once there were too many: a large one counts as several. */
-  #drop(limit: string, bytes: number, publicKey?: Bytes): false {
-    this.#host.metrics.refused(limit)
-    if (this.#drops.take(1 + Math.floor(bytes / DROP_SIZE))) {
-      this.#answer('RATE_LIMITED', 'A message was dropped: too many of them, or too many bytes.', publicKey)
-    } else this.close('rateLimited', this.#host.limits.comeBackAfter)
-    return false
-  }
-
-  #receive(data: Buffer<ArrayBuffer>, isBinary: boolean): void {
-    if (!this.#admit(data.length)) return
+  received(message: Buffer<ArrayBuffer>, isBinary: boolean): void {
+    const now = this.#admit(message.length)
+    if (now === undefined) return
     try {
       if (!isBinary) throw new TsunagiError('INVALID_FORMAT', 'Signaling messages are binary.')
-      this.#handle(decodeSignaling(data))
+      if (message[0] === SIGNALING_TYPES.relay && this.#state === 'proven') this.#relay(message, now)
+      else this.#handle(decodeSignaling(message))
     } catch (error) {
       if (error instanceof TsunagiError) this.#refuse('INVALID_FORMAT', error.message, 'invalidMessage')
       else this.#fail(error)
     }
+  }
+
+  /** Notes that the peer lives. Answers the time where its rates allow what it sent, else undefined. */
+  #admit(bytes: number, messages = 1): number | undefined {
+    if (this.#state === 'closed') return undefined
+    const now = this.#host.clock.now()
+    this.#heardAt = now
+    if (!this.#traffic.has(now, bytes, messages)) return this.#drop('messageRate', bytes)
+    if (this.#account?.traffic.take(now, bytes, messages) === false) return this.#drop('keyMessageRate', bytes)
+    this.#traffic.take(now, bytes, messages)
+    return now
+  }
+
+  /** As so many messages more counts what is handled now. Answers whether the rates of the peer allow it. */
+  #counts(messages: number): boolean {
+    return this.#admit(0, messages - 1) !== undefined
+  }
+
+  /** Says that a message was dropped, and closes the socket once there were too many: a large one counts as several. */
+  #drop(limit: string, bytes: number, publicKey?: Bytes): undefined {
+    const { clock, limits, metrics } = this.#host
+    metrics.refused(limit)
+    this.#drops ??= new TokenBucket(limits.maxDropped / 60, limits.maxDropped, clock)
+    if (this.#drops.take(1 + Math.floor(bytes / DROP_SIZE))) {
+      this.#answer('RATE_LIMITED', 'A message was dropped: too many of them, or too many bytes.', publicKey)
+    } else this.close('rateLimited', limits.comeBackAfter)
   }
 
   #handle(message: SignalingMessage): void {
@@ -216,11 +275,8 @@ export class Connection {
       case 'ping':
         this.#send({ type: 'pong', payload: message.payload })
         break
-      case 'relay':
-        this.#relay(message.publicKey, message.payload)
-        break
       case 'announce':
-        this.#seat?.mesh.announce(this.#seat.member, message.payload.tags)
+        this.#mesh?.announce(this, message.payload.tags)
         break
       case 'discover':
         this.#discover(message.payload.tag)
@@ -229,8 +285,8 @@ export class Connection {
         this.#wakeUp(message.payload).catch((error: unknown) => this.#fail(error))
         break
       case 'mail_taken':
-        if (this.#seat && this.#admit(0, STORE_COST - 1)) {
-          this.#host.waking.taken(placeOf(this.#seat), new Uint8Array(message.payload.mail_id))
+        if (this.#mesh && this.#counts(STORE_COST)) {
+          this.#host.waking.taken(this.#placeIn(this.#mesh), new Uint8Array(message.payload.mail_id))
         }
         break
       case 'push_subscribe':
@@ -242,11 +298,14 @@ export class Connection {
   }
 
   async #join(join: SignalingPayload<'join'>): Promise<void> {
+    const challenge = this.#challenge
+    if (challenge === undefined) return
+    this.#challenge = undefined
     this.#state = 'proving'
     const { clock, crypto, keys, limits, meshes, metrics, origins } = this.#host
     const begun = performance.now()
     try {
-      await verifyJoin(crypto, join, { challenge: this.#challenge, origins, now: clock.now() })
+      await verifyJoin(crypto, join, { challenge, origins, now: clock.now() })
     } catch (error) {
       if (!(error instanceof TsunagiError)) throw error
       metrics.refused('proof')
@@ -255,22 +314,14 @@ export class Connection {
       return
     }
     if (!this.#is('proving')) return
-    this.#proven()
-    this.#cancelTimer()
+    this.#door.proven(this)
+    this.#dueAt = Number.POSITIVE_INFINITY
 
     const mesh = await meshes.hold(join.mesh_id)
-    const member: Member = {
-      // Copies: the originals are views that would keep the whole read buffer alive as long as the socket.
-      publicKey: new Uint8Array(join.public_key),
-      presence: new Uint8Array(join.presence),
-      tell: (message) => void this.#sendBytes(message),
-      relay: (sender, payload) => this.#deliver(sender, payload),
-      mail: (mail) => this.#sendMail(mail),
-      undelivered: (addressee) => this.#unknown(addressee),
-      replaced: () => this.close('replaced'),
-    }
-    const account = keys.get(mapKey(member.publicKey))
-    const refusal = this.#is('proving') ? roomFor(member, mesh, account, limits) : 'gone'
+    this.key = mapKey(join.public_key)
+    this.#presence = mapKey(join.presence)
+    const account = keys.get(this.key)
+    const refusal = this.#is('proving') ? roomFor(this, mesh, account, limits) : 'gone'
     if (refusal !== undefined) {
       meshes.release(mesh.id)
       metrics.refused(refusal)
@@ -278,16 +329,17 @@ export class Connection {
       return
     }
     account.meshes++
-    this.#seat = { mesh, member, account }
+    this.#mesh = mesh
+    this.#account = account
     this.#state = 'proven'
-    this.#traffic = new TrafficBudget(limits, clock)
-    this.#welcome(this.#seat)
+    this.#traffic = new TrafficBudget(limits, clock.now())
+    this.#welcome(mesh)
     metrics.joined(performance.now() - begun)
-    for (const mail of await this.#host.waking.returned(placeOf(this.#seat))) this.#sendMail(mail)
+    for (const mail of await this.#host.waking.returned(this.#placeIn(mesh))) this.mail(mail)
   }
 
-  #welcome({ mesh, member }: Seat): void {
-    const others = mesh.sample(member)
+  #welcome(mesh: Mesh): void {
+    const others = mesh.sample(this)
     const members = others.map((other) => other.presence)
     this.#host.log.info({ peer: this.#name, members: mesh.size }, 'joined')
     const { vapidKey } = this.#host.waking
@@ -295,86 +347,105 @@ export class Connection {
     this.#send({ type: 'welcome', payload: vapidKey === undefined ? payload : { ...payload, vapid_key: vapidKey } })
     // After the welcome, which must be the first that the peer hears, and may be too much for a socket that takes no more.
     if (!this.#is('proven')) return
-    mesh.introduce(member, others)
-    if (this.#is('proven')) this.#keepAlive()
+    mesh.introduce(this, others)
+    if (this.#is('proven')) this.#keepAlive(this.#host.clock.now())
   }
 
   /** With new TURN credentials, unless the key has had too many. */
   #iceServers(): IceServer[] {
     const { clock, iceServers, limits, metrics, turn } = this.#host
+    if (turn === undefined || this.#account === undefined) return [...iceServers]
     this.#renewTurnAt = clock.now() + limits.turnLifetime * TURN_RENEWAL
-    if (turn === undefined || this.#seat === undefined) return [...iceServers]
-    if (!this.#seat.account.turn.take(1)) {
+    if (!this.#account.turn.take(1)) {
       metrics.refused('turnPerHour')
       return [...iceServers]
     }
-    return [...iceServers, turnServer(turn, this.#seat.member.publicKey, limits.turnLifetime, clock.now())]
+    return [...iceServers, turnServer(turn, this.publicKey, limits.turnLifetime, clock.now())]
   }
 
-  #relay(addressee: Bytes, payload: Bytes): void {
-    if (this.#seat === undefined) return
-    const { mesh, member } = this.#seat
-    const pair = this.#pairs.get(mapKey(addressee))
-    if (!pair.take(payload.length)) this.#drop('pairMessageRate', payload.length, addressee)
-    else if (!mesh.relay(member, addressee, payload)) this.#unknown(addressee)
-  }
-
-  #unknown(addressee: Bytes): void {
-    this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
-  }
-
-  /**
-   * The sender's key takes the place of the addressee's. A new message, since a view into what was read would keep all
-   * that was read with it for as long as a slow reader leaves it waiting.
-   */
-  #deliver(sender: Bytes, payload: Bytes): boolean {
-    if (!this.#sendBytes(encodeSignaling({ type: 'relay', publicKey: sender, payload }))) return false
-    this.#host.metrics.relayed('local')
-    return true
+  /** Most of what there is to do, so nothing is decoded or copied that need not be. */
+  #relay(message: Buffer<ArrayBuffer>, now: number): void {
+    if (message.length <= RELAY_HEAD) throw new TsunagiError('INVALID_FORMAT', 'A relay has no payload.')
+    const { limits, metrics, pairRates } = this.#host
+    metrics.received('relay')
+    const addressee = message.toString('latin1', 1, RELAY_HEAD)
+    this.#pairs ??= new PairBudgets(pairRates, limits.maxPairs)
+    const payload = message.subarray(RELAY_HEAD)
+    if (!this.#pairs.get(addressee, now).take(now, payload.length)) {
+      this.#drop('pairMessageRate', payload.length, keyBytes(addressee))
+    } else if (!this.#mesh?.relay(this, addressee, payload)) this.undelivered(keyBytes(addressee))
   }
 
   /** An answer of many records counts as so many messages. */
   #discover(tag: Bytes): void {
-    if (this.#seat === undefined || !this.#admit(0, this.#host.limits.discoverSize - 1)) return
-    const members = this.#seat.mesh.discover(this.#seat.member, tag).map(({ presence }) => presence)
+    if (this.#mesh === undefined || !this.#counts(this.#host.limits.discoverSize)) return
+    const members = this.#mesh.discover(this, tag).map(({ presence }) => presence)
     this.#send({ type: 'found', payload: { tag, members } })
   }
 
   async #wakeUp(payload: SignalingPayload<'wake_up'>): Promise<void> {
-    if (this.#seat === undefined || !this.#admit(0, STORE_COST - 1)) return
-    const { mesh, member, account } = this.#seat
-    const step = await this.#host.waking.wakeUp(member, account, mesh, payload)
+    const [mesh, account] = [this.#mesh, this.#account]
+    if (mesh === undefined || account === undefined || !this.#counts(STORE_COST)) return
+    const step = await this.#host.waking.wakeUp(this, account, mesh, payload)
     this.#send({ type: 'wake_step', payload: { wake_id: payload.wake_id, step } })
   }
 
-  #sendMail({ id, sender, sealed }: Mail): boolean {
+  async #subscribe({ subscription }: SignalingPayload<'push_subscribe'>): Promise<void> {
+    if (this.#mesh === undefined || !this.#counts(STORE_COST)) return
+    const subscribed = await this.#host.waking.subscribe(this.#placeIn(this.#mesh), subscription)
+    this.#send({ type: 'push_state', payload: { subscribed } })
+  }
+
+  /** Pings, and closes the socket once it has been silent for too long. */
+  #keepAlive(now: number): void {
+    const { limits } = this.#host
+    const silentFor = now - this.#heardAt
+    if (silentFor >= limits.silence) {
+      this.close('silent')
+      return
+    }
+    if (now >= this.#renewTurnAt) this.#send({ type: 'ice_servers', payload: { ice_servers: this.#iceServers() } })
+    this.#socket.ping()
+    this.#dueAt = now + Math.min(limits.pingInterval, limits.silence - silentFor)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // What its mesh says
+
+  tell(message: Uint8Array): void {
+    this.#sendBytes(message)
+  }
+
+  /** Under the sender's key. A copy, since the payload is a view that would keep all that was read with it until it has left. */
+  relay(sender: string, payload: Bytes): boolean {
+    const length = RELAY_HEAD + payload.length
+    if (!this.#takes(length)) return false
+    const frame = openFrame(length, this.#socket.waiting > 0)
+    const start = frame.length - length
+    frame[start] = SIGNALING_TYPES.relay
+    frame.write(sender, start + 1, 'latin1')
+    frame.set(payload, start + RELAY_HEAD)
+    this.#socket.write(frame)
+    this.#host.metrics.relayed('local')
+    return true
+  }
+
+  mail({ id, sender, sealed }: Mail): boolean {
     const payload = { mail_id: id, public_key: sender, sealed }
     if (!this.#sendBytes(encodeSignaling({ type: 'mail', payload }))) return false
     this.#host.metrics.mail('delivered')
     return true
   }
 
-  async #subscribe({ subscription }: SignalingPayload<'push_subscribe'>): Promise<void> {
-    if (this.#seat === undefined || !this.#admit(0, STORE_COST - 1)) return
-    const subscribed = await this.#host.waking.subscribe(placeOf(this.#seat), subscription)
-    this.#send({ type: 'push_state', payload: { subscribed } })
+  undelivered(addressee: Bytes): void {
+    this.#answer('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', addressee)
   }
 
-  /** Pings again and again, and closes the socket once it has been silent for too long. */
-  #keepAlive(): void {
-    const { clock, limits, turn } = this.#host
-    const now = clock.now()
-    const silentFor = now - this.#heardAt
-    if (silentFor >= limits.silence) {
-      this.close('silent')
-      return
-    }
-    if (turn !== undefined && now >= this.#renewTurnAt) {
-      this.#send({ type: 'ice_servers', payload: { ice_servers: this.#iceServers() } })
-    }
-    this.#socket.ping()
-    this.#cancelTimer = clock.after(Math.min(limits.pingInterval, limits.silence - silentFor), () => this.#keepAlive())
+  replaced(): void {
+    this.close('replaced')
   }
+
+  // ---------------------------------------------------------------------------------------------------------------
 
   /** A fault of this server ends the one socket that met it. */
   #fail(error: unknown): void {
@@ -398,14 +469,22 @@ export class Connection {
 
   /** Answers whether it was taken for sending. */
   #sendBytes(message: Uint8Array): boolean {
-    // A peer that is about to leave is still in its mesh: ws makes an error of each message to it.
-    if (this.#state === 'closed' || this.#socket.readyState !== this.#socket.OPEN) return false
-    if (this.#socket.bufferedAmount + message.length > this.#host.limits.sendHighMark) {
-      this.close('tooSlow')
-      return false
-    }
-    this.#socket.send(message, this.#writes.handedOver())
+    if (!this.#takes(message.length)) return false
+    this.#socket.write(frameOf(message))
     return true
+  }
+
+  /** Whether so many bytes can be sent. Closes the socket where too much waits already. */
+  #takes(bytes: number): boolean {
+    // A peer that is about to leave is still in its mesh.
+    if (this.#state === 'closed' || this.#socket.readyState !== this.#socket.OPEN) return false
+    if (this.#socket.waiting + bytes <= this.#host.limits.sendHighMark) return true
+    this.close('tooSlow')
+    return false
+  }
+
+  #placeIn({ id }: Mesh): Place {
+    return { meshId: id, publicKey: this.publicKey }
   }
 
   /** Asks anew: while a promise was awaited the socket may have closed. */
@@ -422,15 +501,11 @@ function roomFor(member: Member, mesh: Mesh, account: KeyAccount, limits: Signal
   return mesh.join(member) ? undefined : 'maxMembers'
 }
 
-function placeOf({ mesh, member }: Seat): Place {
-  return { meshId: mesh.id, publicKey: member.publicKey }
-}
-
 function isFromPeer(message: SignalingMessage): message is SignalingMessage & { readonly type: FromPeer } {
   return message.type in NOTHING
 }
 
 /** Nothing comes back with time: who has not proved a key soon is closed. */
-function unprovenRates({ unprovenBytes, unprovenMessages }: SignalingLimits) {
+export function unprovenRates({ unprovenBytes, unprovenMessages }: SignalingLimits): TrafficRates {
   return { messageRate: 0, messageBurst: unprovenMessages, byteRate: 0, byteBurst: unprovenBytes }
 }

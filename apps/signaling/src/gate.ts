@@ -2,12 +2,13 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { type Server, type ServerOptions, WebSocketServer } from 'ws'
 import type { Accounts } from './accounts.ts'
 import { type AddressAccount, addressAccounts, nameOfAddress, type Proxies } from './addresses.ts'
-import { Connection, type ConnectionHost } from './connection.ts'
+import { Connection, type ConnectionHost, type Door } from './connection.ts'
 import { pathOf } from './http.ts'
 import { type PageOrigins, pageMayEnter } from './origins.ts'
+import { PeerSocket } from './peer-socket.ts'
 
 /** Where the signaling WebSocket is on the host that serves the page. */
 export const SIGNALING_PATH = '/signaling'
@@ -30,14 +31,17 @@ interface Refusal {
   readonly retryAfter?: number
 }
 
-export class Gate {
+export class Gate implements Door {
   readonly #host: GateHost
   readonly #addresses: Accounts<AddressAccount>
-  readonly #upgrades: WebSocketServer
-  readonly #connections = new Map<WebSocket, Connection>()
-  #unproven = 0
+  readonly #upgrades: Server<typeof PeerSocket>
+  readonly #connections = new Set<Connection>()
+  /** Of these, those that have not proved a key. */
+  readonly #unproven = new Set<Connection>()
   #isOpen = true
-  #cancelSweep: () => void
+  /** Milliseconds between two looks at all connections: none is late by more than the shortest of their times. */
+  readonly #step: number
+  #cancelLook: () => void
   /** Called when the last socket of a closed gate is gone. */
   #emptied: (() => void) | undefined
 
@@ -46,7 +50,8 @@ export class Gate {
     this.#host = host
     this.#addresses = addressAccounts(limits, clock)
     // Its types do not know closeTimeout.
-    const options: ServerOptions & { closeTimeout: number } = {
+    const options: ServerOptions<typeof PeerSocket> & { closeTimeout: number } = {
+      WebSocket: PeerSocket,
       noServer: true,
       clientTracking: false,
       // Measured: 240 KB a socket with compression, 8 without.
@@ -57,7 +62,8 @@ export class Gate {
       closeTimeout: limits.closeTimeout,
     }
     this.#upgrades = new WebSocketServer(options)
-    this.#cancelSweep = clock.after(limits.queueSweep, () => this.#sweepQueues())
+    this.#step = Math.min(limits.pingInterval, limits.proofDeadline, limits.queueSweep, limits.writeDeadline)
+    this.#cancelLook = clock.after(this.#step, () => this.#look())
   }
 
   get isOpen(): boolean {
@@ -69,13 +75,13 @@ export class Gate {
   }
 
   get unproven(): number {
-    return this.#unproven
+    return this.#unproven.size
   }
 
   /** Bytes that wait for readers. */
   get queued(): number {
     let bytes = 0
-    for (const { bufferedAmount } of this.#connections.keys()) bytes += bufferedAmount
+    for (const { waiting } of this.#connections) bytes += waiting
     return bytes
   }
 
@@ -94,7 +100,7 @@ export class Gate {
       return
     }
     account.connections++
-    socket.once('close', () => account.connections--)
+    socket.on('close', () => account.connections--)
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -110,7 +116,10 @@ export class Gate {
       refuse(socket, refusal)
       return
     }
-    this.#upgrades.handleUpgrade(request, socket, head, (opened) => this.#enter(opened, account))
+    this.#upgrades.handleUpgrade(request, socket, head, (opened) => {
+      opened.begin(socket as Socket)
+      this.#enter(opened, account)
+    })
   }
 
   /**
@@ -120,15 +129,15 @@ export class Gate {
   async close(): Promise<void> {
     const { clock, limits } = this.#host
     this.#isOpen = false
-    this.#cancelSweep()
+    this.#cancelLook()
     if (this.#connections.size === 0) return
     const gone = new Promise<void>((resolve) => {
       this.#emptied = resolve
     })
     const cancelDeadline = clock.after(limits.drainDeadline, () => {
-      for (const socket of this.#connections.keys()) socket.terminate()
+      for (const connection of this.#connections) connection.cut()
     })
-    const leaving = [...this.#connections.values()]
+    const leaving = [...this.#connections]
     const spread = Math.min(limits.drainSpread, leaving.length * COME_BACK_SPACING)
     const share = Math.max(1, Math.ceil((leaving.length * DRAIN_STEP) / limits.drainSpread))
     let cancelStep: () => void = () => undefined
@@ -161,43 +170,50 @@ export class Gate {
       return { status: 429, limit: 'maxUnprovenPerAddress', retryAfter }
     }
     if (this.#connections.size >= limits.maxConnections) return { status: 503, limit: 'maxConnections', retryAfter }
-    if (this.#unproven >= limits.maxUnproven) return { status: 503, limit: 'maxUnproven', retryAfter }
+    if (this.#unproven.size >= limits.maxUnproven) return { status: 503, limit: 'maxUnproven', retryAfter }
     return undefined
   }
 
-  #enter(socket: WebSocket, account: AddressAccount): void {
-    let isUnproven = true
-    const proven = () => {
-      if (!isUnproven) return
-      isUnproven = false
-      account.unproven--
-      this.#unproven--
-    }
-    account.sockets++
-    account.unproven++
-    this.#unproven++
-    this.#connections.set(socket, new Connection(socket, this.#host, proven))
-    socket.on('close', () => {
-      proven()
-      account.sockets--
-      this.#connections.delete(socket)
-      if (this.#connections.size === 0) this.#emptied?.()
-    })
+  #enter(socket: PeerSocket, address: AddressAccount): void {
+    const connection = new Connection(socket, this.#host, address, this)
+    address.sockets++
+    address.unproven++
+    this.#connections.add(connection)
+    this.#unproven.add(connection)
   }
 
-  /** Sends the slowest readers away while more waits for all together than there is room for. */
-  #sweepQueues(): void {
+  /** Idempotent. */
+  proven(connection: Connection): void {
+    if (this.#unproven.delete(connection)) connection.address.unproven--
+  }
+
+  left(connection: Connection): void {
+    this.proven(connection)
+    connection.address.sockets--
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#emptied?.()
+  }
+
+  /**
+   * At all connections, since a timer for each would cost more than the look. Sends the slowest readers away while more waits
+   * for all together than there is room for.
+   */
+  #look(): void {
     const { clock, limits } = this.#host
-    let queued = this.queued
-    if (queued > limits.maxQueued) {
-      const slowest = [...this.#connections].sort(([a], [b]) => b.bufferedAmount - a.bufferedAmount)
-      for (const [socket, connection] of slowest) {
-        if (queued <= limits.maxQueued) break
-        queued -= socket.bufferedAmount
+    const now = clock.now()
+    let waiting = 0
+    for (const connection of this.#connections) {
+      connection.look(now)
+      waiting += connection.waiting
+    }
+    if (waiting > limits.maxQueued) {
+      for (const connection of [...this.#connections].sort((a, b) => b.waiting - a.waiting)) {
+        if (waiting <= limits.maxQueued) break
+        waiting -= connection.waiting
         connection.close('tooSlow')
       }
     }
-    this.#cancelSweep = clock.after(limits.queueSweep, () => this.#sweepQueues())
+    this.#cancelLook = clock.after(this.#step, () => this.#look())
   }
 }
 

@@ -2,15 +2,35 @@
 import type { Clock } from '@tsunagi/protocol/signaling'
 import { Accounts } from './accounts.ts'
 import type { SignalingLimits } from './limits.ts'
-import { TokenBucket, TrafficBudget } from './token-bucket.ts'
+import { TokenBucket, TrafficBudget, type TrafficRates } from './token-bucket.ts'
 
-export interface KeyAccount {
+export class KeyAccount {
   /** Meshes it is in now. */
-  meshes: number
+  meshes = 0
   readonly traffic: TrafficBudget
-  /** TURN credentials. */
-  readonly turn: TokenBucket
-  readonly wakes: TokenBucket
+  readonly #limits: SignalingLimits
+  readonly #clock: Clock
+  #turn: TokenBucket | undefined
+  #wakes: TokenBucket | undefined
+
+  constructor(limits: SignalingLimits, clock: Clock, rates: TrafficRates) {
+    this.#limits = limits
+    this.#clock = clock
+    this.traffic = new TrafficBudget(rates, clock.now())
+  }
+
+  /** TURN credentials. Made when they are asked for, as most keys ask for none here. */
+  get turn(): TokenBucket {
+    const { turnPerHour } = this.#limits
+    this.#turn ??= new TokenBucket(turnPerHour / 3_600, turnPerHour, this.#clock)
+    return this.#turn
+  }
+
+  get wakes(): TokenBucket {
+    const { wakesPerMinute } = this.#limits
+    this.#wakes ??= new TokenBucket(wakesPerMinute / 60, wakesPerMinute, this.#clock)
+    return this.#wakes
+  }
 }
 
 export function keyAccounts(limits: SignalingLimits, clock: Clock): Accounts<KeyAccount> {
@@ -20,22 +40,9 @@ export function keyAccounts(limits: SignalingLimits, clock: Clock): Accounts<Key
     byteRate: limits.keyByteRate,
     byteBurst: limits.keyByteBurst,
   }
-  const open = () => ({
-    meshes: 0,
-    traffic: new TrafficBudget(rates, clock),
-    turn: new TokenBucket(limits.turnPerHour / 3_600, limits.turnPerHour, clock),
-    wakes: new TokenBucket(limits.wakesPerMinute / 60, limits.wakesPerMinute, clock),
-  })
-  return new Accounts(limits.maxRemembered, open, ({ meshes }) => meshes > 0)
-}
-
-/** What one socket may send to each of its addressees. */
-export function pairBudgets(limits: SignalingLimits, clock: Clock): Accounts<TrafficBudget> {
-  const rates = {
-    messageRate: limits.pairMessageRate,
-    messageBurst: limits.pairMessageBurst,
-    byteRate: limits.pairByteRate,
-    byteBurst: limits.pairByteBurst,
-  }
-  return new Accounts(limits.maxPairs, () => new TrafficBudget(rates, clock))
+  return new Accounts(
+    limits.maxRemembered,
+    () => new KeyAccount(limits, clock, rates),
+    ({ meshes }) => meshes > 0,
+  )
 }

@@ -104,7 +104,8 @@ export class KnownPeers {
 }
 
 export function nameOfPlace({ meshId, publicKey }: Place): string {
-  return `${toText(meshId)}:${toText(publicKey)}`
+  // Joined: a template would keep its parts as texts of their own.
+  return [toText(meshId), toText(publicKey)].join(':')
 }
 
 function stored({ endpoint, p256dh, auth, label }: Subscription): NonNullable<KnownPeer['subscription']> {

@@ -1,20 +1,23 @@
 import { type Bytes, decodeSignaling } from '@tsunagi/protocol/signaling'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Member, Mesh, Meshes } from './mesh.ts'
+import { type Member, Mesh, Meshes, mapKey, type Seat } from './mesh.ts'
 
 const keyOf = (number: number): Bytes => new Uint8Array(32).fill(number)
 const EVERYONE = [0, 1, 2, 3, 4, 5]
 
 /** A member that believes what it is told: `known` is the mesh as this member sees it. */
 class Believer implements Member {
+  readonly key: string
   readonly publicKey: Bytes
+  seat: Seat | undefined
   readonly presence: Bytes
   readonly known = new Set<number>()
   isReplaced = false
 
   constructor(number: number) {
     this.publicKey = keyOf(number)
+    this.key = mapKey(this.publicKey)
     this.presence = this.publicKey
   }
 
@@ -133,7 +136,7 @@ describe('a mesh', () => {
     const popular = enter(mesh, 0) as Believer
     for (let number = 1; number < 100; number++) {
       const other = enter(mesh, number) as Believer
-      mesh.relay(other, popular.publicKey, keyOf(1))
+      mesh.relay(other, popular.key, keyOf(1))
       other.known.add(0)
     }
     let told = 0

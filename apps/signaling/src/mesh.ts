@@ -14,15 +14,19 @@ export interface Mail {
 
 /** A proven peer as its mesh sees it. */
 export interface Member {
+  /** Its public key as mapKey() gives it. */
+  readonly key: string
   readonly publicKey: Bytes
   /** The record it signed for the others, told to them unchanged. */
   readonly presence: Bytes
   /** The node that has its socket, undefined where that is this one. */
   readonly node?: string
+  /** Its place, which its mesh sets. */
+  seat: Seat | undefined
   /** Who is where: each node tells its own members, so nothing is done for one of another node. */
   tell(message: Uint8Array): void
   /** Answers whether it was taken for delivery. */
-  relay(sender: Bytes, payload: Bytes): boolean
+  relay(sender: string, payload: Bytes): boolean
   /** Answers whether it was handed to its socket, or to the node that has that. */
   mail(mail: Mail): boolean
   /** What it had relayed to another node did not find the addressee there. */
@@ -81,12 +85,17 @@ export class Meshes {
 }
 
 /** A member's place, which passes on to a newer socket of its key. */
-interface Seat {
+export interface Seat {
   member: Member
   tags: readonly string[]
-  /** Who was told of this one or the reverse: each hears of the other's leaving. In the order in which they met. */
-  readonly acquainted: Set<Seat>
+  /**
+   * Who was told of this one or the reverse: each hears of the other's leaving. In the order in which they met. A list takes
+   * a quarter of the memory of a set, and is as fast to search for the few hundred that it has.
+   */
+  readonly acquainted: Seat[]
 }
+
+const NO_TAGS: readonly string[] = []
 
 export class Mesh {
   readonly id: Bytes
@@ -115,7 +124,7 @@ export class Mesh {
   }
 
   tagsOf(member: Member): Bytes[] {
-    return this.#seatOf(member)?.tags.map((tag) => new Uint8Array(Buffer.from(tag, 'latin1'))) ?? []
+    return member.seat?.tags.map(keyBytes) ?? []
   }
 
   /**
@@ -123,25 +132,26 @@ export class Mesh {
    * mesh is full. Nobody is told before introduce().
    */
   join(member: Member): boolean {
-    const name = mapKey(member.publicKey)
-    const seat = this.#seats.get(name)
+    const seat = this.#seats.get(member.key)
     if (seat !== undefined) {
       const older = seat.member
+      older.seat = undefined
+      member.seat = seat
       seat.member = member
-      this.#tag(seat, [])
+      this.#tag(seat, NO_TAGS)
       older.replaced()
       return true
     }
     if (this.size >= this.#limits.maxMembers) return false
-    const taken: Seat = { member, tags: [], acquainted: new Set() }
-    this.#seats.set(name, taken)
+    const taken: Seat = { member, tags: NO_TAGS, acquainted: [] }
+    member.seat = taken
+    this.#seats.set(member.key, taken)
     this.#all.add(taken)
     return true
   }
 
   /** Some of the others, drawn at random: all of them in a mesh that is small enough. */
-  sample(member: Member): Member[] {
-    const seat = this.#seatOf(member)
+  sample({ seat }: Member): Member[] {
     if (seat === undefined) return []
     return this.#all.draw(this.#limits.sampleSize, seat).map((other) => other.member)
   }
@@ -151,11 +161,11 @@ export class Mesh {
    * that is not everybody: a join would cost as much as there are members, and no peer connects to so many.
    */
   introduce(member: Member, others: readonly Member[]): void {
-    const seat = this.#seatOf(member)
+    const { seat } = member
     if (seat === undefined) return
     const told = new Set(seat.acquainted)
     for (const other of others) {
-      const known = this.#seatOf(other)
+      const known = other.seat
       if (known === undefined || known === seat) continue
       this.#acquaint(seat, known)
       told.add(known)
@@ -166,62 +176,54 @@ export class Mesh {
 
   /** Tells those who know a member that it left. Does nothing for one whose seat a newer member has taken. */
   leave(member: Member): void {
-    const seat = this.#seatOf(member)
+    const { seat } = member
     if (seat === undefined) return
-    this.#seats.delete(mapKey(member.publicKey))
+    member.seat = undefined
+    this.#seats.delete(member.key)
     this.#all.delete(seat)
-    this.#tag(seat, [])
-    for (const other of seat.acquainted) other.acquainted.delete(seat)
+    this.#tag(seat, NO_TAGS)
+    for (const other of seat.acquainted) forget(other.acquainted, seat)
     if (member.node === undefined) this.#others?.left(this, member)
     tellEach(seat.acquainted, { event: 'left', public_key: member.publicKey })
   }
 
   /** By these tags a member is found from now on, and by no others. */
   announce(member: Member, tags: readonly Bytes[]): void {
-    const seat = this.#seatOf(member)
+    const { seat } = member
     if (seat === undefined) return
     this.#tag(seat, tags.map(mapKey))
     if (member.node === undefined) this.#others?.announced(this, member, tags)
   }
 
   /** Some of those that announced a tag, drawn at random. */
-  discover(member: Member, tag: Bytes): Member[] {
-    const seat = this.#seatOf(member)
+  discover({ seat }: Member, tag: Bytes): Member[] {
     if (seat === undefined) return []
     const found = this.#tagged.get(mapKey(tag))?.draw(this.#limits.discoverSize, seat) ?? []
     for (const other of found) this.#acquaint(seat, other)
     return found.map((other) => other.member)
   }
 
-  /** Answers whether the addressee was there to relay to. */
-  relay(sender: Member, addressee: Bytes, payload: Bytes): boolean {
-    const from = this.#seatOf(sender)
-    const to = this.#seats.get(mapKey(addressee))
+  /** Answers whether the addressee, whose key is given, was there to relay to. */
+  relay(sender: Member, addressee: string, payload: Bytes): boolean {
+    const to = this.#seats.get(addressee)
     if (to === undefined) return false
+    const from = sender.seat
     if (from !== undefined && from !== to) this.#acquaint(from, to)
-    return to.member.relay(sender.publicKey, payload)
-  }
-
-  /** Undefined also for a member whose seat a newer one has taken. */
-  #seatOf(member: Member): Seat | undefined {
-    const seat = this.#seats.get(mapKey(member.publicKey))
-    return seat?.member === member ? seat : undefined
+    return to.member.relay(sender.key, payload)
   }
 
   #acquaint(one: Seat, other: Seat): void {
     // Two of other nodes are told of each other there.
     const areElsewhere = one.member.node !== undefined && other.member.node !== undefined
-    if (areElsewhere || one.acquainted.has(other)) return
+    if (areElsewhere || one.acquainted.includes(other)) return
     for (const seat of [one, other]) {
-      if (seat.acquainted.size < this.#limits.maxAcquainted) continue
+      if (seat.acquainted.length < this.#limits.maxAcquainted) continue
       // The one it met first of all; a peer forgets in that order too.
-      const [oldest] = seat.acquainted
-      if (oldest === undefined) continue
-      seat.acquainted.delete(oldest)
-      oldest.acquainted.delete(seat)
+      const oldest = seat.acquainted.shift()
+      if (oldest !== undefined) forget(oldest.acquainted, seat)
     }
-    one.acquainted.add(other)
-    other.acquainted.add(one)
+    one.acquainted.push(other)
+    other.acquainted.push(one)
   }
 
   #tag(seat: Seat, tags: readonly string[]): void {
@@ -245,7 +247,16 @@ function tellEach(seats: Iterable<Seat>, payload: SignalingPayload<'presence'>):
   for (const { member } of [...seats]) member.tell(message)
 }
 
+function forget(acquainted: Seat[], seat: Seat): void {
+  const place = acquainted.indexOf(seat)
+  if (place >= 0) acquainted.splice(place, 1)
+}
+
 /** 32 bytes as text with a character for each, since a Map compares arrays by identity. */
 export function mapKey(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+export function keyBytes(key: string): Bytes {
+  return new Uint8Array(Buffer.from(key, 'latin1'))
 }

@@ -11,6 +11,19 @@ export interface MetricsSources {
   queued(): number
 }
 
+/** Counts under names. The counter that an operator sees is made of it when somebody asks: that costs too much for each message. */
+class Tally {
+  readonly #counts = new Map<string, number>()
+
+  add(name: string, count = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count)
+  }
+
+  get counts(): Iterable<[name: string, count: number]> {
+    return this.#counts
+  }
+}
+
 export class Metrics {
   readonly #registry = new Registry()
   readonly #closed = this.#counter('tsunagi_closed_total', 'Sockets that closed, by close code', 'code')
@@ -55,27 +68,27 @@ export class Metrics {
   closed(code: number): void {
     // The peer's own codes are its choice: as labels they would be as many as it likes.
     const known = (code >= 1000 && code <= 1015) || CLOSE_CODES.has(code)
-    this.#closed.inc({ code: known ? String(code) : 'other' })
+    this.#closed.add(known ? String(code) : 'other')
   }
 
   received(type: string): void {
-    this.#received.inc({ type })
+    this.#received.add(type)
   }
 
   relayed(route: 'local' | 'node'): void {
-    this.#relayed.inc({ route })
+    this.#relayed.add(route)
   }
 
   refused(limit: string): void {
-    this.#refused.inc({ limit })
+    this.#refused.add(limit)
   }
 
   mail(event: 'kept' | 'delivered' | 'taken' | 'expired', count = 1): void {
-    this.#mail.inc({ event }, count)
+    this.#mail.add(event, count)
   }
 
   push(outcome: string): void {
-    this.#pushes.inc({ outcome })
+    this.#pushes.add(outcome)
   }
 
   /** @param duration milliseconds */
@@ -91,7 +104,18 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
-  #counter<L extends string>(name: string, help: string, label: L): Counter<L> {
-    return new Counter({ name, help, labelNames: [label], registers: [this.#registry] })
+  #counter(name: string, help: string, label: string): Tally {
+    const tally = new Tally()
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [value, count] of tally.counts) this.inc({ [label]: value }, count)
+      },
+    })
+    return tally
   }
 }

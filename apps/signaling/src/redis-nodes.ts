@@ -10,7 +10,7 @@
  *     tsunagi:mail:<node>                channel: NodeMail
  */
 import { type Bytes, concat } from '@tsunagi/protocol/signaling'
-import type { Member, Mesh, OtherNodes } from './mesh.ts'
+import { keyBytes, type Member, type Mesh, mapKey, type OtherNodes } from './mesh.ts'
 import type { Metrics } from './metrics.ts'
 import {
   decodeMail,
@@ -219,11 +219,14 @@ export class RedisNodes implements OtherNodes {
   #seat({ mesh }: Followed, node: string, key: string, presence: string): Member | undefined {
     const publicKey = toBytes(key)
     const member: Member = {
+      key: mapKey(publicKey),
       publicKey,
       presence: toBytes(presence),
       node,
+      seat: undefined,
       tell: () => undefined,
-      relay: (sender, payload) => this.#relay(node, { meshId: mesh.id, sender, addressee: publicKey, payload }),
+      relay: (sender, payload) =>
+        this.#relay(node, { meshId: mesh.id, sender: keyBytes(sender), addressee: publicKey, payload }),
       mail: ({ id, sender, sealed }) =>
         this.#wakeUp(node, { meshId: mesh.id, sender, addressee: publicKey, payload: concat(id, sealed) }),
       undelivered: () => undefined,
@@ -302,7 +305,7 @@ export class RedisNodes implements OtherNodes {
       return
     }
     const known = mesh?.member(sender)
-    if (isHere && (known ? mesh?.relay(known, addressee, payload) : to.relay(sender, payload))) return
+    if (isHere && (known ? mesh?.relay(known, to.key, payload) : to.relay(mapKey(sender), payload))) return
     this.link.attempt(
       this.link.commands.publish(
         mailChannel(from),

@@ -15,6 +15,7 @@ import {
 } from '@tsunagi/protocol/signaling'
 import { type Logger, pino } from 'pino'
 import { Proxies } from './addresses.ts'
+import { unprovenRates } from './connection.ts'
 import { Gate } from './gate.ts'
 import { httpHandler } from './http.ts'
 import { keyAccounts } from './keys.ts'
@@ -24,6 +25,7 @@ import { MemoryStore } from './memory-store.ts'
 import { Meshes } from './mesh.ts'
 import { Metrics } from './metrics.ts'
 import { checkHost, checkOrigins, checkPageOrigins, isLoopback, originsAt, pageAddress } from './origins.ts'
+import { pairRates } from './pairs.ts'
 import { PushHosts } from './push-hosts.ts'
 import { RedisNodes } from './redis-nodes.ts'
 import { RedisStore } from './redis-store.ts'
@@ -122,8 +124,10 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
     origins,
     // Behind a proxy of the same machine anybody may come.
     pages: { own: origins, listed, isLocal: isLoopback(host) && (options.proxies ?? []).length === 0 },
+    pairRates: pairRates(limits),
     proxies,
     turn,
+    unprovenRates: unprovenRates(limits),
     waking,
   })
   metrics.watch({

@@ -25,10 +25,8 @@ export class TokenBucket {
 
   has(amount: number): boolean {
     const now = this.#clock.now()
-    // A clock that was set back must not take away what is there.
-    const elapsed = Math.max(0, now - this.#filledAt)
+    this.#level = filled(this.#level, now - this.#filledAt, this.#rate, this.#burst)
     this.#filledAt = now
-    this.#level = Math.min(this.#burst, this.#level + (elapsed / 1000) * this.#rate)
     return amount <= this.#level
   }
 
@@ -45,23 +43,42 @@ export interface TrafficRates {
   readonly byteBurst: number
 }
 
-/** What one sender, key or pair may send: messages and their bytes. */
+/** What one sender, key or pair may send: messages and their bytes. Times are by the server's clock: each message asks some budgets. */
 export class TrafficBudget {
-  readonly #messages: TokenBucket
-  readonly #bytes: TokenBucket
+  readonly #rates: TrafficRates
+  #messages: number
+  #bytes: number
+  #filledAt: number
 
-  constructor(rates: TrafficRates, clock: Clock) {
-    this.#messages = new TokenBucket(rates.messageRate, rates.messageBurst, clock)
-    this.#bytes = new TokenBucket(rates.byteRate, rates.byteBurst, clock)
+  constructor(rates: TrafficRates, now: number) {
+    this.#rates = rates
+    this.#messages = rates.messageBurst
+    this.#bytes = rates.byteBurst
+    this.#filledAt = now
   }
 
   /** @param messages as how many it counts: some cost the server more than their bytes */
-  has(bytes: number, messages = 1): boolean {
-    return this.#messages.has(messages) && this.#bytes.has(bytes)
+  has(now: number, bytes: number, messages = 1): boolean {
+    if (now !== this.#filledAt) {
+      const { messageRate, messageBurst, byteRate, byteBurst } = this.#rates
+      const elapsed = now - this.#filledAt
+      this.#messages = filled(this.#messages, elapsed, messageRate, messageBurst)
+      this.#bytes = filled(this.#bytes, elapsed, byteRate, byteBurst)
+      this.#filledAt = now
+    }
+    return messages <= this.#messages && bytes <= this.#bytes
   }
 
   /** Takes both or neither. */
-  take(bytes: number, messages = 1): boolean {
-    return this.has(bytes, messages) && this.#messages.take(messages) && this.#bytes.take(bytes)
+  take(now: number, bytes: number, messages = 1): boolean {
+    if (!this.has(now, bytes, messages)) return false
+    this.#messages -= messages
+    this.#bytes -= bytes
+    return true
   }
+}
+
+/** A clock that was set back must not take away what is there. */
+function filled(level: number, elapsed: number, rate: number, burst: number): number {
+  return Math.min(burst, level + (Math.max(0, elapsed) / 1000) * rate)
 }

@@ -139,7 +139,7 @@ export class Waking {
     const { priority, expires } = wakeUp
     // Copies: the originals are views into what the socket read.
     const place = { meshId: mesh.id, publicKey: new Uint8Array(wakeUp.public_key) }
-    const pair = mapKey(sender.publicKey) + mapKey(place.publicKey)
+    const pair = sender.key + mapKey(place.publicKey)
     if (!account.wakes.take(1) || !this.#pairs.get(pair).take(1)) return 'rate_limited'
     const now = clock.now()
     if (expires <= now || expires > now + PROTOCOL.maxWakeLife) return 'expired'

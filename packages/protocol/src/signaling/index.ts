@@ -26,6 +26,7 @@ export {
   deriveMesh,
   encodeSignaling,
   type MeshKeys,
+  RELAY_HEAD,
   type SignalingMessage,
   signalingProof,
 } from './messages.ts'

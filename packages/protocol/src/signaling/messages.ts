@@ -14,7 +14,8 @@ export type SignalingMessage =
   | { readonly type: 'relay'; readonly publicKey: Bytes; readonly payload: Bytes }
   | { readonly type: 'ping' | 'pong'; readonly payload: Bytes }
 
-const KEY_END = 33
+/** Bytes of a relay before its payload: type and key. */
+export const RELAY_HEAD = 33
 const MAX_PING = 16
 
 const typeNames = new Map<number, SignalingType>(
@@ -46,8 +47,8 @@ export function decodeSignaling(bytes: Bytes): SignalingMessage {
   if (type === undefined) throw new TsunagiError('INVALID_FORMAT', 'A signaling message has an unknown type.')
   switch (type) {
     case 'relay':
-      if (bytes.length <= KEY_END) throw new TsunagiError('INVALID_FORMAT', 'A relay has no payload.')
-      return { type, publicKey: bytes.subarray(1, KEY_END), payload: bytes.subarray(KEY_END) }
+      if (bytes.length <= RELAY_HEAD) throw new TsunagiError('INVALID_FORMAT', 'A relay has no payload.')
+      return { type, publicKey: bytes.subarray(1, RELAY_HEAD), payload: bytes.subarray(RELAY_HEAD) }
     case 'ping':
     case 'pong':
       if (bytes.length > 1 + MAX_PING)
@@ -77,7 +78,7 @@ export function signalingProof(
 }
 
 /** Bytes a relay message adds to the frame in it: type, key, encapsulated key and tag (RFC 9180). */
-export const RELAY_OVERHEAD = KEY_END + 32 + 16
+export const RELAY_OVERHEAD = RELAY_HEAD + 32 + 16
 
 /** HPKE `info` of a relayed frame: sealed for one recipient in one mesh, it opens only as the named sender's. */
 export function relayInfo(meshId: Uint8Array, sender: Uint8Array, recipient: Uint8Array): Bytes {
