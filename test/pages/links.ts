@@ -12,8 +12,8 @@ declare global {
   }
 }
 
-const implementation: LinkImplementation = {
-  transports: [createWebRtcTransport(), createWebRtcTransport()],
+const transports = Promise.all([createWebRtcTransport(), createWebRtcTransport()])
+const rest: Omit<LinkImplementation, 'transports'> = {
   withFingerprint(description, fingerprint) {
     const hex = Array.from(fingerprint, (byte) => byte.toString(16).padStart(2, '0')).join(':')
     const sdp = new TextDecoder().decode(description)
@@ -25,6 +25,6 @@ window.liveResources = watchResources()
 window.runLinkCase = async (name) => {
   const found = linkConformance.find((entry) => entry.name === name)
   if (!found) throw new Error(`There is no case of the name ${name}.`)
-  await found.run(implementation)
+  await found.run({ ...rest, transports: await transports })
 }
 window.end = new OneEnd(createWebRtcTransport())

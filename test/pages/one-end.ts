@@ -1,7 +1,7 @@
 import type { createWebRtcTransport } from '@tsunagi/protocol/browser'
 
 type Transport = ReturnType<typeof createWebRtcTransport>
-type Attempt = ReturnType<Transport['offer']>
+type Attempt = ReturnType<Awaited<Transport>['offer']>
 type Link = Awaited<Attempt['opened']>
 
 declare global {
@@ -27,12 +27,12 @@ export class OneEnd {
     this.#transport = transport
   }
 
-  offer(iceServers: { urls: string[] }[] = []): Promise<string> {
-    return this.#begin(this.#transport.offer((found) => this.#tell(found), iceServers))
+  async offer(iceServers: { urls: string[] }[] = []): Promise<string> {
+    return this.#begin((await this.#transport).offer((found) => this.#tell(found), iceServers))
   }
 
-  answer(offer: string): Promise<string> {
-    return this.#begin(this.#transport.answer(toBytes(offer), (found) => this.#tell(found), []))
+  async answer(offer: string): Promise<string> {
+    return this.#begin((await this.#transport).answer(toBytes(offer), (found) => this.#tell(found), []))
   }
 
   accept(answer: string): void {

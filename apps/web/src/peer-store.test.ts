@@ -65,7 +65,14 @@ beforeEach(() => {
 
 test('joining reaches signaling on the same host, under the kept name, and offers the built-in work', async () => {
   const { store, peer, options } = await joined()
-  expect(options).toEqual({ signaling: 'wss://mesh.example/signaling', mesh: 'red', secret: 'hush', name: 'kitchen' })
+  const given = {
+    signaling: 'wss://mesh.example/signaling',
+    mesh: 'red',
+    secret: 'hush',
+    name: 'kitchen',
+    preload: true,
+  }
+  expect(options).toEqual(given)
   await settled()
   // Node has no language model built in, and so offers none.
   expect(peer.provided).toEqual(['fractal.tile', 'file.sha256', 'wasm.run'])

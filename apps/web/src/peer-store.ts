@@ -157,6 +157,8 @@ export class PeerStore {
       if (join !== this.#joins) return
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
       const peer = await createPeer({
+        // All of it is used here; a tab stays open over new versions, whose files are others.
+        preload: true,
         signaling: `${scheme}://${location.host}/signaling`,
         mesh: address.mesh,
         name: this.name,

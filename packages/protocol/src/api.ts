@@ -604,4 +604,9 @@ export interface PeerOptions {
    * said. Default LIMITS.linkIdle.
    */
   readonly linkIdle?: number
+  /**
+   * True loads all of the library before createPeer() fulfils. Default false: what does tasks, and what does transfers, is loaded
+   * when it is first needed, which fails with LOAD_FAILED where the network is gone or a newer version took the page's place.
+   */
+  readonly preload?: boolean
 }

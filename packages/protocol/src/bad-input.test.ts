@@ -217,9 +217,9 @@ describe('createPeer()', () => {
   })
 
   test('takes the least and the most', () => {
-    expect(checkPeerOptions(good)).toEqual({ ...good, name: '', linkIdle: LIMITS.linkIdle })
+    expect(checkPeerOptions(good)).toEqual({ ...good, name: '', linkIdle: LIMITS.linkIdle, preload: false })
     const texts = { name: 'n'.repeat(PROTOCOL.maxName), secret: '😀'.repeat(PROTOCOL.maxSecret / 2) }
-    const most = { ...good, ...texts, linkIdle: LIMITS.sessionAge }
+    const most = { ...good, ...texts, linkIdle: LIMITS.sessionAge, preload: true }
     expect(checkPeerOptions(most)).toEqual(most)
   })
 })

@@ -142,6 +142,8 @@ export const LIMITS = {
   /** Of these, what one peer may fill: the results of others' tasks need room as well. */
   maxInboxBytesPerPeer: 8 * MiB,
   maxInboxMessagesPerPeer: 1_000,
+  /** What needs a part of the library waits this long for it to be loaded: as for a link. */
+  partPatience: 30_000,
   /** Durable messages that may wait for one peer: a reloaded page holds them all. */
   maxOutboxBytes: 32 * MiB,
   maxOutboxMessages: 10_000,

@@ -1,6 +1,6 @@
 /** Whole peers in one program: memory links, a signaling server in memory, and one clock, which the test moves. */
 import type { DelegateOptions, PeerEvents, PeerId, PeerInfo, TaskInfo, WakePolicy, WakeUpOptions } from './api.ts'
-import type { TransferHost } from './bulk/ports.ts'
+import type { TransferHost, TransferPlace } from './bulk/ports.ts'
 import { isTsunagiError, type TsunagiError } from './errors.ts'
 import { PROTOCOL } from './limits.ts'
 import type { LinkTransport } from './links/link.ts'
@@ -25,6 +25,8 @@ export interface MeshPeerOptions {
   readonly transport?: (real: LinkTransport) => LinkTransport
   readonly store?: SessionStore
   readonly wakePolicy?: WakePolicy
+  /** Parts of the library are loaded when they are first needed, not before the test goes on. */
+  readonly lazy?: boolean
 }
 
 export class Mesh {
@@ -73,13 +75,14 @@ export class Mesh {
         store: options.store,
         wakePolicy: options.wakePolicy,
         taskStore: undefined,
-        transfers: options.transfers,
+        transfers: options.transfers && placeOf(options.transfers),
         onClosed: () => {
           peer.timesClosed++
         },
       }),
     )
     await peer.service.start()
+    if (options.lazy !== true) await peer.service.load()
     await this.quiet()
     return peer
   }
@@ -102,6 +105,10 @@ export class Mesh {
       await this.quiet()
     }
   }
+}
+
+function placeOf(host: TransferHost): TransferPlace {
+  return { isEmpty: async () => (await host.load()).length === 0, open: async () => host }
 }
 
 /** What became of a promise: how it ended, or undefined so far. */

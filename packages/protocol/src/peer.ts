@@ -26,8 +26,7 @@ import type {
   WakeUpOptions,
   WakeUpResult,
 } from './api.ts'
-import type { TransferHost } from './bulk/ports.ts'
-import { failedTransfer, Transfers } from './bulk/transfers.ts'
+import type { TransferPlace } from './bulk/ports.ts'
 import { TsunagiError, toTsunagiError } from './errors.ts'
 import type { Channel } from './handshake/channel.ts'
 import { HandshakeManager } from './handshake/handshake-manager.ts'
@@ -45,6 +44,7 @@ import { KnownPeers } from './peers/known-peers.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
 import { checkListener, checkSend } from './peers/options.ts'
 import { PeerTasks } from './peers/peer-tasks.ts'
+import { failedTransfer, PeerTransfers } from './peers/peer-transfers.ts'
 import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
 import type { SessionTrace } from './session/host.ts'
@@ -81,7 +81,7 @@ export interface PeerServiceOptions {
   /** Undefined where the host keeps nothing: tasks and contacts then last as long as the page. */
   readonly taskStore: TaskStore | undefined
   /** Undefined where the host keeps no files: then bytes alone are sent, and what is received goes to sinks. */
-  readonly transfers?: TransferHost | undefined
+  readonly transfers?: TransferPlace | undefined
   /** Who may wake this peer until the user decides otherwise; default `mesh`. */
   readonly wakePolicy?: WakePolicy | undefined
   /** The user decided who may wake this peer. Must not throw. */
@@ -115,7 +115,7 @@ export class PeerService implements Peer {
   readonly contacts: Contacts
   readonly #taskStore: TaskStore | undefined
   readonly #work: PeerTasks
-  readonly #transfers: Transfers
+  readonly #transfers: PeerTransfers
   readonly #known: KnownPeers
   readonly #wakeUps: WakeUpManager
   readonly #wakeUpsForWork: WakeUpsForWork
@@ -296,14 +296,14 @@ export class PeerService implements Peer {
       onError: (error) => this.report(error),
     })
     this.contacts = this.#work.contacts
-    this.#transfers = new Transfers({
+    this.#transfers = new PeerTransfers({
       clock,
       crypto,
-      host: options.transfers,
+      place: options.transfers,
+      hasSession: (peer) => this.#sessions.find(peer) !== undefined,
       send: (peer, type, payload) => this.#sendTo(() => this.#findKept(peer), type, payload),
       onOffer: (offer) => this.#events.settle('transfer', offer),
-      // Of a task that has ended meanwhile: then nobody takes it.
-      onTaskOffer: async (offer) => this.#work.takeOffer(offer),
+      onTaskOffer: (offer) => this.#work.takeOffer(offer),
       onChange: (transfer) => this.#events.emit('transferprogress', transfer),
       onError: (error) => this.report(error),
     })
@@ -334,17 +334,9 @@ export class PeerService implements Peer {
 
   /** Call once. */
   async start(): Promise<void> {
-    const [{ inbox, pinned }] = await Promise.all([
-      this.#sessions.load(),
-      this.#work.announce(),
-      this.#transfers.load(),
-    ])
+    const [{ inbox, pinned }] = await Promise.all([this.#sessions.load(), this.#work.announce()])
     this.#known.load(pinned)
-    for (const { info } of this.#transfers.transfers) {
-      if (this.#sessions.find(info.peer) !== undefined) continue
-      this.#transfers.peerLost(info.peer, new TsunagiError('SESSION_EXPIRED', 'The session it was a part of is over.'))
-    }
-    await this.#work.restore()
+    await Promise.all([this.#transfers.restore(), this.#work.restore()])
     for (const message of inbox) this.#inbox.add(message)
     this.#connector.start()
     this.#signaling.start()
@@ -356,6 +348,11 @@ export class PeerService implements Peer {
       this.#early = undefined
       for (const error of early) this.report(error)
     })
+  }
+
+  /** Has all of the library loaded that would else be when it is first needed. Rejects with LOAD_FAILED. */
+  async load(): Promise<void> {
+    await Promise.all([this.#transfers.load(), this.#work.load()])
   }
 
   /** The page woke or the network came back. */
@@ -489,7 +486,7 @@ export class PeerService implements Peer {
     this.#wakeUpsForWork.close()
     this.#wakeUps.close(error)
     this.#handshakes.close()
-    this.#work.close()
+    this.#work.close(error)
     this.#transfers.close(error)
     await this.#sessions.close(error)
     this.#signaling.close()
@@ -528,7 +525,7 @@ export class PeerService implements Peer {
     return (
       (this.#sessions.find(peer)?.durable.length ?? 0) > 0 ||
       this.#work.hasGiven(peer) ||
-      this.#transfers.transfers.some(({ info }) => info.peer === peer && info.endedAt === undefined)
+      this.#transfers.isUnderWay(peer)
     )
   }
 
@@ -710,7 +707,7 @@ export class PeerService implements Peer {
       }),
       capabilities: () => this.#work.announced,
       onChange: (remote) => this.#changed(remote),
-      onWork: (remote, message) => this.#handleWork(remote, message),
+      onWork: (remote, message, size) => this.#handleWork(remote, message, size),
       onSuspended: (remote) => {
         // Closed on purpose, the link opens when something is to be said.
         if (remote.session.rest === undefined) this.#connector.lost(remote)
@@ -765,7 +762,7 @@ export class PeerService implements Peer {
     })
   }
 
-  #handleWork(remote: RemotePeer, message: WorkMessage): void {
+  #handleWork(remote: RemotePeer, message: WorkMessage, size: number): void {
     switch (message.type) {
       case 'message':
         this.#events.emit('message', { from: remote.id, data: message.payload, id: undefined })
@@ -779,10 +776,10 @@ export class PeerService implements Peer {
       case 'chunk_ack':
       case 'chunk_resend':
       case 'chunk_complete':
-        this.#transfers.handle(remote.id, message)
+        this.#transfers.handle(remote.id, message, size)
         return
       default:
-        this.#work.handle(remote.id, message)
+        this.#work.handle(remote.id, message, size)
     }
   }
 

@@ -6,8 +6,8 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { PeerService } from '../peer.ts'
 import { checkPeerOptions } from '../peers/options.ts'
 import { deriveMesh } from '../signaling/messages.ts'
-import { createTransferHost } from './bulk.ts'
-import { type Database, openDatabase, storageFailure } from './database.ts'
+import type { BrowserTransferHost } from './bulk.ts'
+import { type Database, hasNoTransfers, openDatabase, storageFailure } from './database.ts'
 import { type Identity, loadIdentity } from './identity.ts'
 import { type IdentitySlot, takeIdentitySlot } from './identity-slot.ts'
 import { type BrowserReachability, createReachability } from './push.ts'
@@ -27,7 +27,7 @@ const RENEW_BEFORE = 3_600_000
  * the first slot no other tab holds: kept in IndexedDB, or for as long as the page where the browser keeps nothing, which
  * an `error` event with STORAGE_FAILED then tells.
  * @throws TsunagiError INVALID_ARGUMENT, NOT_SUPPORTED where the browser lacks something, SLOT_UNAVAILABLE, INVALID_FORMAT
- * where the stored identity is damaged
+ * where the stored identity is damaged, LOAD_FAILED
  */
 export async function createPeer(options: PeerOptions): Promise<Peer> {
   const checked = checkPeerOptions(options)
@@ -47,9 +47,10 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
     problems.push(error)
   }
   const crypto = await createCryptoProvider()
-  const [database, meshKeys] = await Promise.all([
+  const [database, meshKeys, transport] = await Promise.all([
     openStore((error) => report(error)),
     deriveMesh(crypto, options.mesh, options.secret),
+    createWebRtcTransport(),
   ])
   const identity = await loadIdentity(database, slot.number, crypto, Date.now())
   if (identity.storageFailure !== undefined) report(identity.storageFailure)
@@ -58,7 +59,7 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
   const store = keeps && createSessionStore(keeps, slot.number, (error) => report(error))
   const taskStore = keeps && createTaskStore(keeps, slot.number, (error) => report(error))
 
-  const transfers = await createTransferHost(keeps, slot.number, (error) => report(error))
+  let transfers: BrowserTransferHost | undefined
   const storing = <T>(access: Promise<T> | undefined): Promise<T | undefined> | undefined =>
     access?.catch((cause: unknown) => {
       report(storageFailure(cause))
@@ -80,10 +81,17 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
     linkIdle: options.linkIdle,
     signaling: options.signaling,
     openSocket: openWebSocket,
-    transport: createWebRtcTransport(),
+    transport,
     store,
     taskStore,
-    transfers,
+    transfers: {
+      isEmpty: async () => keeps === undefined || (await hasNoTransfers(keeps, slot.number)),
+      async open() {
+        const { createTransferHost } = await import('./bulk.ts')
+        transfers = await createTransferHost(keeps, slot.number, (error) => report(error))
+        return transfers
+      },
+    },
     wakePolicy,
     onWakePolicy: (policy) => void storing(keeps && writeWakePolicy(keeps, slot.number, policy)),
     ...(keeps && {
@@ -100,7 +108,7 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
     }),
     onClosed() {
       awake.abort()
-      transfers.close()
+      transfers?.close()
       clock.close()
       database?.close()
       slot.release()
@@ -125,7 +133,13 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
     if (status === 'online') void reachability?.welcomed()
   })
   await peer.start()
-  return peer
+  try {
+    if (options.preload) await peer.load()
+    return peer
+  } catch (cause) {
+    await peer.close()
+    throw cause
+  }
 }
 
 /** Undefined where the browser keeps nothing for this page. */

@@ -156,3 +156,12 @@ export async function openDatabase(onLost: (reason: TsunagiError) => void): Prom
     clearTimeout(timer)
   }
 }
+
+/** Whether a slot has notes of no transfer. Rejects with STORAGE_FAILED. */
+export async function hasNoTransfers(database: Database, slot: number): Promise<boolean> {
+  try {
+    return (await database.count('transfers', IDBKeyRange.bound([slot], [slot, []]))) === 0
+  } catch (cause) {
+    throw storageFailure(cause)
+  }
+}

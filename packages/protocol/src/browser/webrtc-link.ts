@@ -1,5 +1,5 @@
 /** Links over WebRTC data channels (SPEC §6). simple-peer negotiates; frames go straight through its channel. */
-import SimplePeer from '@thaunknown/simple-peer/lite.js'
+import type SimplePeer from '@thaunknown/simple-peer/lite.js'
 import { isTsunagiError, TsunagiError, toTsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 import type {
@@ -13,6 +13,7 @@ import type {
 } from '../links/link.ts'
 import { LinkEnd } from '../links/link-end.ts'
 import type { IceServer } from '../messages.ts'
+import { loadFailed } from '../peers/part.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { CandidateGroups, readCandidate } from './ice-candidate.ts'
 import { readSessionDescription, type SessionDescription } from './session-description.ts'
@@ -30,13 +31,19 @@ const FAILURES: Record<string, string> = {
   ERR_SET_REMOTE_DESCRIPTION: "The browser does not take the peer's description of its connection.",
 }
 
-/** Needs a page (RTCPeerConnection exists in no worker) in a secure context. */
-export function createWebRtcTransport(): LinkTransport {
+/**
+ * Needs a page (RTCPeerConnection exists in no worker) in a secure context. Loads simple-peer, which no program but a page can.
+ * Rejects with LOAD_FAILED.
+ */
+export async function createWebRtcTransport(): Promise<LinkTransport> {
+  const { default: Peer } = await import('@thaunknown/simple-peer/lite.js').catch((cause: unknown) => {
+    throw loadFailed(cause)
+  })
   return {
     kind: 'webrtc',
-    offer: (onCandidates, iceServers) => new WebRtcAttempt(undefined, onCandidates, iceServers),
+    offer: (onCandidates, iceServers) => new WebRtcAttempt(Peer, undefined, onCandidates, iceServers),
     answer: (offer, onCandidates, iceServers) =>
-      new WebRtcAttempt(readSessionDescription(offer), onCandidates, iceServers),
+      new WebRtcAttempt(Peer, readSessionDescription(offer), onCandidates, iceServers),
     fingerprintOf: (data) => readSessionDescription(data).fingerprint,
   }
 }
@@ -57,6 +64,7 @@ class WebRtcAttempt implements LinkAttempt {
   #rejectOpened!: (reason: Error) => void
 
   constructor(
+    Peer: typeof SimplePeer,
     offer: SessionDescription | undefined,
     onCandidates: (candidates: Bytes[]) => void,
     iceServers: readonly IceServer[],
@@ -72,7 +80,7 @@ class WebRtcAttempt implements LinkAttempt {
     this.description.catch(() => undefined)
     this.opened.catch(() => undefined)
     this.#candidates = new CandidateGroups(onCandidates)
-    const peer = new SimplePeer({
+    const peer = new Peer({
       initiator: offer === undefined,
       config: { iceServers: iceServers as RTCIceServer[] },
       // Agreed beforehand: saves the message that would announce it, and a peer can add no channel of its own.

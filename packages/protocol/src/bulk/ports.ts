@@ -63,3 +63,11 @@ export interface TransferHost {
   /** The file of a transfer, cut to the bytes of its note, or closed where that is completed. Rejects also where it has fewer. */
   open(transfer: StoredTransfer): Promise<TransferFile>
 }
+
+/** Where a host keeps transfers, before any is needed. */
+export interface TransferPlace {
+  /** Whether pages before this one left none. Rejects with STORAGE_FAILED. */
+  isEmpty(): Promise<boolean>
+  /** Rejects where what it needs cannot be loaded. */
+  open(): Promise<TransferHost>
+}

@@ -1,13 +1,5 @@
 /** Transfers of one peer with all others (SPEC §9): who may offer how many, and which message is for which. */
-import type {
-  AcceptOptions,
-  PeerId,
-  Transfer,
-  TransferInfo,
-  TransferOffer,
-  TransferOptions,
-  TransferSink,
-} from '../api.ts'
+import type { AcceptOptions, PeerId, TransferOffer, TransferOptions, TransferSink } from '../api.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { SessionPayload } from '../messages.ts'
@@ -57,9 +49,17 @@ export class Transfers {
     }
   }
 
-  /** @throws TsunagiError INVALID_ARGUMENT, QUEUE_FULL */
-  offer(peer: PeerId, given: unknown, options: TransferOptions): OutgoingTransfer {
-    return this.#offer(uuidText(uuidV4(this.#host.crypto.randomBytes(16))), peer, given, options, false)
+  /**
+   * @param id UUIDv4 text, where it was named already
+   * @throws TsunagiError INVALID_ARGUMENT, QUEUE_FULL
+   */
+  offer(
+    peer: PeerId,
+    given: unknown,
+    options: TransferOptions,
+    id: string = uuidText(uuidV4(this.#host.crypto.randomBytes(16))),
+  ): OutgoingTransfer {
+    return this.#offer(id, peer, given, options, false)
   }
 
   /** A Blob of a task, under an id that both sides know; goes on with one of that id that a page before this one began. @throws as offer() */
@@ -328,26 +328,4 @@ function checkText(option: string, text: unknown, most: number): void {
 
 function wrong(message: string): TsunagiError {
   return new TsunagiError('INVALID_ARGUMENT', message)
-}
-
-/** A transfer that never began: its `done` says why. */
-export function failedTransfer(to: PeerId, now: number, error: TsunagiError): Transfer {
-  const done = Promise.reject(error)
-  // Nobody has to await it.
-  done.catch(() => undefined)
-  const info: TransferInfo = {
-    id: '',
-    direction: 'out',
-    peer: to,
-    name: '',
-    type: '',
-    size: undefined,
-    ofTask: false,
-    state: 'failed',
-    bytes: 0,
-    createdAt: now,
-    endedAt: now,
-    error: { code: error.code, message: error.message },
-  }
-  return { id: '', info, done, cancel: () => undefined }
 }

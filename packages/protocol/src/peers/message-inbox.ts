@@ -1,35 +1,27 @@
 /** Durable messages of others on their way to listeners (SPEC §5.4): stored until they are handled, also over pages. */
 import type { PeerEvents, PeerId } from '../api.ts'
-import { type TsunagiError, toTsunagiError } from '../errors.ts'
-import { LIMITS } from '../limits.ts'
+import { isTsunagiError, type TsunagiError, toTsunagiError } from '../errors.ts'
 import { SESSION_TYPES, type SessionPayload } from '../messages.ts'
 import { readMessage } from '../session/session-messages.ts'
 import type { SessionStore, StoredMessage } from '../session/store.ts'
 import { decodeCbor } from '../wire/cbor.ts'
+import { PeerShares } from './peer-shares.ts'
 
 export interface MessageInboxOptions {
   readonly store: SessionStore | undefined
   readonly hasListener: () => boolean
   /** Fulfils when the listeners have handled the message; never rejects. */
   readonly deliver: (message: PeerEvents['message']) => Promise<void>
-  /** Fulfils when what the result says is kept; never rejects. Needs no listener. */
+  /** Fulfils when what the result says is kept. Needs no listener. Rejects where it cannot be taken on this page. */
   readonly takeResult: (from: PeerId, result: SessionPayload<'task_result'>) => Promise<void>
   /** There is room again. */
   readonly onRoom: () => void
   readonly onError: (error: TsunagiError) => void
 }
 
-const EMPTY = { messages: 0, bytes: 0 }
-
-interface Fill {
-  messages: number
-  bytes: number
-}
-
 export class MessageInbox {
   readonly #options: MessageInboxOptions
-  readonly #all: Fill = { messages: 0, bytes: 0 }
-  readonly #ofPeers = new Map<PeerId, Fill>()
+  readonly #shares = new PeerShares()
   #waiting: StoredMessage[] = []
   #flushDue = false
 
@@ -39,17 +31,11 @@ export class MessageInbox {
 
   /** Whether more of that peer may be taken before some is handled. */
   hasRoom(peer: PeerId): boolean {
-    const { messages, bytes } = this.#ofPeers.get(peer) ?? EMPTY
-    return (
-      this.#all.messages < LIMITS.maxInboxMessages &&
-      this.#all.bytes < LIMITS.maxInboxBytes &&
-      messages < LIMITS.maxInboxMessagesPerPeer &&
-      bytes < LIMITS.maxInboxBytesPerPeer
-    )
+    return this.#shares.hasRoom(peer)
   }
 
   add(message: StoredMessage): void {
-    this.#count(message, 1)
+    this.#shares.add(message.peer, message.payload.length)
     this.#waiting.push(message)
     this.flush()
   }
@@ -83,27 +69,24 @@ export class MessageInbox {
   async #handle(message: StoredMessage): Promise<void> {
     const { store, onError, onRoom } = this.#options
     try {
-      await this.#deliver(message)
-    } catch (cause) {
-      onError(toTsunagiError(cause, 'INVALID_FORMAT', 'A durable message of a peer could not be read.'))
-    }
-    try {
-      await store?.handled(message)
+      if (await this.#isHandled(message)) await store?.handled(message)
     } catch (cause) {
       onError(toTsunagiError(cause, 'STORAGE_FAILED', 'A handled message could not be removed; it may come again.'))
     }
     const hadRoom = this.hasRoom(message.peer)
-    this.#count(message, -1)
+    this.#shares.remove(message.peer, message.payload.length)
     if (!hadRoom) onRoom()
   }
 
-  #count({ peer, payload }: StoredMessage, sign: 1 | -1): void {
-    const ofPeer = this.#ofPeers.get(peer) ?? { messages: 0, bytes: 0 }
-    for (const fill of [this.#all, ofPeer]) {
-      fill.messages += sign
-      fill.bytes += sign * payload.length
+  /** False where the next page is to handle it, since this one cannot load what does. Never rejects. */
+  async #isHandled(message: StoredMessage): Promise<boolean> {
+    try {
+      await this.#deliver(message)
+      return true
+    } catch (cause) {
+      if (isTsunagiError(cause, 'LOAD_FAILED') || isTsunagiError(cause, 'PEER_CLOSED')) return false
+      this.#options.onError(toTsunagiError(cause, 'INVALID_FORMAT', 'A durable message of a peer could not be read.'))
+      return true
     }
-    if (ofPeer.messages > 0) this.#ofPeers.set(peer, ofPeer)
-    else this.#ofPeers.delete(peer)
   }
 }

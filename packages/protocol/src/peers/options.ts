@@ -11,16 +11,17 @@ export function checkPeerOptions(
   if (typeof options !== 'object' || options === null) {
     throw wrong('createPeer() takes an object, such as { signaling: "wss://mesh.example/signaling", mesh: "team" }.')
   }
-  const { signaling, mesh, secret, name = '', linkIdle = LIMITS.linkIdle } = read(options)
+  const { signaling, mesh, secret, name = '', linkIdle = LIMITS.linkIdle, preload = false } = read(options)
   checkUrl(signaling)
   checkText('mesh', mesh, 1, PROTOCOL.maxMeshName)
   checkText('name', name, 0, PROTOCOL.maxName)
   if (!Number.isInteger(linkIdle) || linkIdle < 1_000 || linkIdle > LIMITS.sessionAge) {
     throw wrong(`The option linkIdle is a whole number of milliseconds, 1000 to ${LIMITS.sessionAge}.`)
   }
-  if (secret === undefined) return { signaling, mesh, name, linkIdle }
+  if (typeof preload !== 'boolean') throw wrong('The option preload is true or false.')
+  if (secret === undefined) return { signaling, mesh, name, linkIdle, preload }
   checkText('secret', secret, 1, PROTOCOL.maxSecret)
-  return { signaling, mesh, name, linkIdle, secret }
+  return { signaling, mesh, name, linkIdle, preload, secret }
 }
 
 /** @throws TsunagiError INVALID_ARGUMENT, and what reading `options` throws */
@@ -56,13 +57,14 @@ export function checkListener(event: unknown, listener: unknown): void {
 /** A copy, so that what is checked is what is used. */
 function read(options: PeerOptions): PeerOptions {
   try {
-    const { signaling, mesh, secret, name, linkIdle } = options
+    const { signaling, mesh, secret, name, linkIdle, preload } = options
     return {
       signaling,
       mesh,
       ...(secret !== undefined && { secret }),
       ...(name !== undefined && { name }),
       ...(linkIdle !== undefined && { linkIdle }),
+      ...(preload !== undefined && { preload }),
     }
   } catch (cause) {
     throw toTsunagiError(cause, 'INVALID_ARGUMENT', 'The options of createPeer() cannot be read; give a plain object.')

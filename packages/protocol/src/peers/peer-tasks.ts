@@ -1,13 +1,14 @@
-/** The work of a peer (SPEC §8): what it hands to others, what it does for them, and who may ask it to. */
+/**
+ * Tasks as a page has them from its begin (SPEC §8): who is a contact, what is offered and who may use it. What does the work is
+ * loaded with the first task, ours or another's, or the first capability.
+ */
 import type {
   Capability,
   CapabilityPolicy,
-  Contacts,
   DelegateOptions,
   MapOptions,
   MapRun,
   PeerId,
-  PeerInfo,
   Task,
   TaskHandler,
   TaskInfo,
@@ -16,98 +17,67 @@ import type {
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { CapabilityDescription, SessionPayload } from '../messages.ts'
-import type { Clock, CryptoProvider } from '../ports.ts'
-import { TaskCaller } from '../tasks/caller.ts'
-import { CapabilityRegistry, capabilityDigestInput, type OfferedCapability } from '../tasks/capabilities.ts'
-import { choosePeer, offerCount, PastTasks } from '../tasks/choice.ts'
+import { attachTo, detachBlobs } from '../tasks/blobs.ts'
+import {
+  CapabilityRegistry,
+  capabilityDigestInput,
+  isCapabilityName,
+  type OfferedCapability,
+} from '../tasks/capabilities.ts'
 import { KeptContacts } from '../tasks/contacts.ts'
-import { isCapabilityName } from '../tasks/delegate-options.ts'
-import { TaskExecutor } from '../tasks/executor.ts'
-import { TaskFileTransfers } from '../tasks/file-transfers.ts'
-import { MappedTasks } from '../tasks/map.ts'
-import { type SendMessage, type SendResult, shortened } from '../tasks/payload.ts'
 import { UsePolicies } from '../tasks/policy.ts'
-import type { TaskStore } from '../tasks/store.ts'
+import type { TaskMessage, TaskWork, TaskWorkHost } from '../tasks/work.ts'
+import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { uuidText, uuidV4 } from '../wire/uuid.ts'
 import type { CapabilitySearch } from './capability-search.ts'
-import type { WorkMessage } from './remote-peer.ts'
+import { Part } from './part.ts'
+import { WaitingMap, WaitingTask } from './waiting-task.ts'
 
-/** Messages about tasks. */
-type TaskMessage = Extract<WorkMessage, { readonly type: `task_${string}` }>
-
-export interface PeerTasksHost {
-  readonly clock: Clock
-  readonly crypto: CryptoProvider
-  readonly store: TaskStore | undefined
-  readonly send: SendMessage
-  readonly sendResult: SendResult
-  /** Files in inputs and outputs travel as transfers. */
-  readonly files: ConstructorParameters<typeof TaskFileTransfers>[1]
+export interface PeerTasksHost extends Omit<TaskWorkHost, 'capabilities' | 'policies' | 'seek'> {
   readonly search: CapabilitySearch
   /** Whether there are members of the mesh that are not known here. */
   readonly isPartlyKnown: () => boolean
-  readonly peers: () => readonly PeerInfo[]
-  /** @throws TsunagiError where it is no peer that is here */
-  readonly checkPresent: (peer: PeerId) => void
-  /** What that peer offers, as far as it told. */
-  readonly offersOf: (peer: PeerId) => readonly CapabilityDescription[]
-  /** Of a peer that does not answer: whether it sleeps, and may come back for what waits here. */
-  readonly mayWake: (peer: PeerId) => boolean
-  /** A task of ours, or of another, changed. */
-  readonly onTask: (task: TaskInfo) => void
-  /** What others are told of load and capabilities changed. */
-  readonly onStatus: () => void
-  readonly onError: (error: TsunagiError) => void
 }
 
+const IDLE = { load: 0, running: 0, queue_depth: 0 }
+
 export class PeerTasks {
-  readonly contacts: Contacts
+  readonly contacts: KeptContacts
   readonly #host: PeerTasksHost
-  readonly #keptContacts: KeptContacts
   readonly #capabilities = new CapabilityRegistry((offered) => this.#provided(offered))
   readonly #policies: UsePolicies
-  readonly #past = new PastTasks()
-  readonly #caller: TaskCaller
-  readonly #executor: TaskExecutor
+  readonly #part: Part<TaskWork>
+  /** Given away before the part was here, by their ids. */
+  readonly #waiting = new Map<string, { readonly task: WaitingTask; readonly key: string | undefined }>()
   /** What others are told of our capabilities; follows the registry as soon as the hash is known. */
   #announced: SessionPayload<'capability_response'> = { capabilities: [], digest: new Uint8Array(32) }
   #offered: readonly CapabilityDescription[] = []
 
   constructor(host: PeerTasksHost) {
-    const { clock, crypto, store, send, onError } = host
     this.#host = host
-    this.#keptContacts = new KeptContacts(store)
-    this.contacts = this.#keptContacts
+    this.contacts = new KeptContacts(host.store)
     this.#policies = new UsePolicies((peer) => this.contacts.has(peer))
-    const shared = { clock, store, send, onError, files: new TaskFileTransfers(clock, host.files) }
-    this.#caller = new TaskCaller({
-      ...shared,
-      randomBytes: crypto.randomBytes,
-      choose: (capability, to, without) => this.#choose(capability, to, without),
-      mayWake: host.mayWake,
-      isIdempotent: (capability, peer) => this.#offerOf(peer, capability)?.idempotent === true,
-      outputCheck: (capability, peer) => {
-        const own = this.#capabilities.find(capability)
-        return own?.description.version === this.#offerOf(peer, capability)?.version ? own?.checkOutput : undefined
+    this.#part = new Part({
+      clock: host.clock,
+      load: async () => {
+        const { TaskWork } = await import('../tasks/work.ts')
+        const work = new TaskWork({
+          ...host,
+          capabilities: this.#capabilities,
+          policies: this.#policies,
+          seek: (capability) => host.isPartlyKnown() && host.search.seek(capability),
+        })
+        await work.restore()
+        return work
       },
-      onGiven: (peer) => this.#past.given(peer),
-      onTried: (peer, success) => this.#past.ended(peer, success),
-      onChange: (task) => host.onTask(task),
-    })
-    this.#executor = new TaskExecutor({
-      ...shared,
-      capabilities: this.#capabilities,
-      policies: this.#policies,
-      sendResult: host.sendResult,
-      onChange: (task) => {
-        host.onStatus()
-        host.onTask(task)
-      },
+      close: (work) => work.close(),
+      onError: host.onError,
     })
   }
 
   /** Under way and the latest that ended, newest first. */
   get tasks(): readonly TaskInfo[] {
-    return [...this.#caller.tasks, ...this.#executor.tasks].sort((a, b) => b.createdAt - a.createdAt)
+    return this.#part.here?.tasks ?? Array.from(this.#waiting.values(), ({ task }) => task.info).reverse()
   }
 
   /** What others are told of our capabilities. */
@@ -117,22 +87,26 @@ export class PeerTasks {
 
   /** What others are told of how busy this peer is. */
   get status(): Pick<SessionPayload<'status_report'>, 'load' | 'running' | 'queue_depth' | 'capabilities_digest'> {
-    const { load, running, queueDepth } = this.#executor
-    return { load, running, queue_depth: queueDepth, capabilities_digest: this.#announced.digest }
+    return { ...(this.#part.here?.status ?? IDLE), capabilities_digest: this.#announced.digest }
   }
 
   /** Whether that peer has a task of ours. */
   hasGiven(peer: PeerId): boolean {
-    return this.#caller.tasks.some((task) => task.peer === peer && task.endedAt === undefined)
+    return this.#part.here?.hasGiven(peer) ?? false
+  }
+
+  /** Has the part loaded. Rejects with LOAD_FAILED. */
+  async load(): Promise<void> {
+    await this.#part.get()
   }
 
   /** Goes on with what a page before this one had under way. Never rejects. */
   async restore(): Promise<void> {
     const { store, onError } = this.#host
     try {
-      const [tasks] = await Promise.all([store?.load() ?? [], this.#keptContacts.load()])
-      await this.#executor.restore(tasks)
-      this.#caller.restore(tasks)
+      const [tasks] = await Promise.all([store?.load() ?? [], this.contacts.load()])
+      // Where it cannot be loaded, the next page goes on with them; the error tells it.
+      if (tasks.length > 0) await this.load().catch(() => undefined)
     } catch (cause) {
       onError(toTsunagiError(cause, 'STORAGE_FAILED', 'The tasks of the page before this one could not be read.'))
     }
@@ -148,11 +122,26 @@ export class PeerTasks {
   }
 
   delegate<Output>(capability: string, input: unknown, options?: DelegateOptions): Task<Output> {
-    return this.#caller.delegate<Output>(capability, input, options)
+    const { here } = this.#part
+    if (here !== undefined) return here.delegate(capability, input, options)
+    const key = keyIn(options)
+    for (const waiting of this.#waiting.values()) {
+      if (key !== undefined && waiting.key === key) return waiting.task as Task<Output>
+    }
+    const { clock, crypto } = this.#host
+    const id = uuidText(uuidV4(crypto.randomBytes(16)))
+    const taken = asItIsNow(input)
+    const given = this.#part.get().then((work) => work.delegate<Output>(capability, taken, options, id))
+    const task = new WaitingTask(newInfo(id, capability, clock.now()), given, () => clock.now())
+    this.#waiting.set(id, { task, key })
+    const settled = () => this.#waiting.delete(id)
+    given.then(settled, settled)
+    return task
   }
 
   task<Output>(id: string): Task<Output> | undefined {
-    return this.#caller.task(id) as Task<Output> | undefined
+    const { here } = this.#part
+    return here === undefined ? (this.#waiting.get(id)?.task as Task<Output> | undefined) : here.task<Output>(id)
   }
 
   map<Output>(
@@ -160,20 +149,16 @@ export class PeerTasks {
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
     options: MapOptions,
   ): MapRun<Output> {
-    const host = {
-      clock: this.#host.clock,
-      offerCount: () => offerCount(this.#host.peers(), capability),
-      delegate: (input: unknown, each: DelegateOptions, without: readonly PeerId[]) =>
-        this.#caller.delegate(capability, input, each, without),
-    }
-    return new MappedTasks<Output>(host, inputs, options)
+    const { here } = this.#part
+    if (here !== undefined) return here.map(capability, inputs, options)
+    return new WaitingMap(this.#part.get().then((work) => work.map<Output>(capability, inputs, options)))
   }
 
   stop(task: Pick<TaskInfo, 'peer' | 'id'>, reason: string): boolean {
     if (typeof task?.id !== 'string' || typeof task.peer !== 'string' || typeof reason !== 'string') {
       throw new TsunagiError('INVALID_ARGUMENT', 'stopTask() takes one of the tasks of others, and maybe a sentence.')
     }
-    return this.#executor.stop(task.peer, task.id, shortened(reason))
+    return this.#part.here?.stop(task, reason) ?? false
   }
 
   policy(capability: string, policy: CapabilityPolicy): void {
@@ -203,99 +188,112 @@ export class PeerTasks {
     onStatus()
   }
 
-  handle(peer: PeerId, { type, payload }: TaskMessage): void {
-    switch (type) {
-      case 'task_delegate':
-        this.#executor.handleDelegate(peer, payload)
-        return
-      case 'task_cancel':
-        this.#executor.handleCancel(peer, payload)
-        return
-      case 'task_query':
-        this.#executor.handleQuery(peer, payload)
-        return
-      case 'task_credit':
-        this.#executor.handleCredit(peer, payload)
-        return
-      case 'task_accept':
-        this.#caller.handleAccept(peer, payload)
-        return
-      case 'task_reject':
-        this.#caller.handleReject(peer, payload)
-        return
-      case 'task_progress':
-        this.#caller.handleProgress(peer, payload)
-        return
-      case 'task_partial':
-        this.#caller.handlePartial(peer, payload)
-        return
-      case 'task_renew':
-        this.#caller.handleRenew(peer, payload)
-        return
-      case 'task_state':
-        void this.#caller.handleState(peer, payload)
-        return
-      case 'task_result':
-        void this.handleResult(peer, payload)
+  /** @param size bytes of the message */
+  handle(peer: PeerId, message: TaskMessage, size: number): void {
+    const { here } = this.#part
+    if (here !== undefined) {
+      here.handle(peer, message)
+      return
     }
+    // The frame that it is a view into may be far larger, and what waits is counted without it.
+    const alone = decodeCbor(encodeCbor(message)) as TaskMessage
+    this.#part.take(
+      peer,
+      size,
+      (work) => work.handle(peer, alone),
+      () => this.#refuse(peer, alone),
+    )
   }
 
-  /** Fulfils when what the result says is kept; never rejects. */
-  handleResult(peer: PeerId, result: SessionPayload<'task_result'>): Promise<void> {
-    return this.#caller.handleResult(peer, result)
+  /** Fulfils when what the result says is kept. Rejects with LOAD_FAILED, PEER_CLOSED. */
+  async handleResult(peer: PeerId, result: SessionPayload<'task_result'>): Promise<void> {
+    const work = this.#part.here ?? (await this.#part.get())
+    await work.handleResult(peer, result)
   }
 
-  /** Undefined where it is no file of a task. */
-  takeOffer(offer: TransferOffer): Promise<void> | undefined {
-    return this.#executor.takeOffer(offer) ?? this.#caller.takeOffer(offer)
+  /** Fulfils when it was decided, or is no file of a task. Never rejects. */
+  async takeOffer(offer: TransferOffer): Promise<void> {
+    // What it belongs to may wait for the part itself. Where that does not come, nobody takes it.
+    const work = this.#part.here ?? (await this.#part.get().catch(() => undefined))
+    await work?.takeOffer(offer)
   }
 
   /** There is a link to it again. */
   peerBack(peer: PeerId): void {
-    this.#caller.peerBack(peer)
-    this.#executor.peerBack(peer)
+    this.#part.tell((work) => work.peerBack(peer))
   }
 
   /** There was no link to it for long. */
   peerAway(peer: PeerId): void {
-    this.#caller.peerAway(peer)
-    // What is kept at both ends can still be finished for it and told when it comes back; the deadline bounds that.
-    if (this.#host.store === undefined) this.#executor.peerLost(peer)
+    this.#part.tell((work) => work.peerAway(peer))
   }
 
   /** The session with it is over. */
   peerLost(peer: PeerId): void {
-    this.#caller.peerLost(peer)
-    this.#executor.peerLost(peer)
+    this.#part.tell((work) => work.peerLost(peer))
   }
 
-  close(): void {
-    this.#caller.close()
-    this.#executor.close()
+  close(error: TsunagiError): void {
+    this.#part.close(error)
   }
 
-  /** Where nobody known offers it, others of the mesh are asked for. @throws TsunagiError UNKNOWN_CAPABILITY, UNKNOWN_PEER */
-  #choose(capability: string, to: PeerId | undefined, without: ReadonlySet<PeerId>): PeerId {
-    const { peers, checkPresent, search, isPartlyKnown } = this.#host
-    if (to !== undefined) {
-      checkPresent(to)
-      return to
-    }
-    try {
-      return choosePeer(peers(), capability, this.#past, without)
-    } catch (cause) {
-      if (!isPartlyKnown() || !search.seek(capability)) throw cause
-      const message = `None of the peers known here offers ${capability}; others of the mesh are asked for.`
-      throw new TsunagiError('UNKNOWN_CAPABILITY', message, { cause, retryAfter: LIMITS.nobodyPoll })
-    }
-  }
-
-  #offerOf(peer: PeerId, capability: string): CapabilityDescription | undefined {
-    return this.#host.offersOf(peer).find(({ name }) => name === capability)
+  /** The caller asks again, here or elsewhere. What is said of tasks that are not here says nothing. */
+  #refuse(peer: PeerId, message: TaskMessage): void {
+    if (message.type !== 'task_delegate') return
+    const { task_id } = message.payload
+    const why = 'This peer cannot do tasks at present.'
+    this.#host
+      .send(peer, 'task_reject', { task_id, reason: 'full', message: why, retry_after: LIMITS.partPatience })
+      .catch(() => undefined)
   }
 
   #provided({ description: { name }, policy }: OfferedCapability): void {
     this.#policies.setDefault(name, policy)
-    this.#executor.provided(name)
+    this.#part.use(
+      (work) => work.provided(name),
+      // The first task for it tries again.
+      () => undefined,
+    )
+  }
+}
+
+/** A copy, but for its Blobs, as other tasks take of theirs; what cannot be sent is told of by who tries. */
+function asItIsNow(input: unknown): unknown {
+  try {
+    const { value, blobs } = detachBlobs(input ?? null)
+    return attachTo(
+      decodeCbor(encodeCbor(value)),
+      blobs,
+      blobs.map(({ blob }) => blob),
+    )
+  } catch {
+    return input
+  }
+}
+
+/** Undefined as well where the options cannot be read, which is told of later. */
+function keyIn(options: DelegateOptions | undefined): string | undefined {
+  try {
+    return options?.idempotencyKey
+  } catch {
+    return undefined
+  }
+}
+
+function newInfo(id: string, capability: string, now: number): TaskInfo {
+  return {
+    id,
+    direction: 'out',
+    capability: isCapabilityName(capability) ? capability : '',
+    peer: '',
+    state: 'submitted',
+    priority: 'normal',
+    progress: 0,
+    note: '',
+    createdAt: now,
+    endedAt: undefined,
+    deadlineAt: now + LIMITS.defaultDeadline,
+    tries: 0,
+    error: undefined,
   }
 }

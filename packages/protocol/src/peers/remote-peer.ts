@@ -37,7 +37,8 @@ export interface RemotePeerHost {
   capabilities(): SessionPayload<'capability_response'>
   /** Something that its PeerInfo shows has changed. */
   onChange(peer: RemotePeer): void
-  onWork(peer: RemotePeer, message: WorkMessage): void
+  /** @param size bytes of the message */
+  onWork(peer: RemotePeer, message: WorkMessage, size: number): void
   canTake(remote: RemotePeer): boolean
   /** A durable message was taken and is stored until the store is told that it was handled. */
   onTaken(message: StoredMessage): void
@@ -163,7 +164,7 @@ export class RemotePeer {
       onHeard: () => this.#heartbeat?.heard(clock.now()),
       onMessage: (message, size) => {
         this.counters.received(size, clock.now())
-        this.#take(message)
+        this.#take(message, size)
       },
       onSent: (type, size) => {
         this.counters.sent(size)
@@ -243,7 +244,7 @@ export class RemotePeer {
     this.#heartbeat.start()
   }
 
-  #take(message: SessionMessage): void {
+  #take(message: SessionMessage, size: number): void {
     switch (message.type) {
       case 'ping':
         this.#heartbeat?.handlePing(message.payload)
@@ -276,7 +277,7 @@ export class RemotePeer {
         return
       default:
         this.usedAt = this.#host.clock.now()
-        this.#host.onWork(this, message)
+        this.#host.onWork(this, message, size)
     }
   }
 

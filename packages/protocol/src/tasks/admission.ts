@@ -8,6 +8,7 @@ import type { ConsentDesk } from './consent.ts'
 import { sizeOf, withMarks } from './files.ts'
 import type { Delegated, IncomingTask } from './incoming-task.ts'
 import type { UsePolicies } from './policy.ts'
+import { schemaCheck } from './schema-check.ts'
 import type { Workplaces } from './workplaces.ts'
 
 export interface TaskRefusal {
@@ -89,7 +90,7 @@ function schemaProblem(
   files: readonly TaskFilePlace[],
 ): string | undefined {
   try {
-    return offered.checkInput(withMarks(input, files))
+    return schemaCheck(offered.input)(withMarks(input, files))
   } catch (cause) {
     return toTsunagiError(cause, 'INVALID_FORMAT', 'It cannot be read.').message
   }

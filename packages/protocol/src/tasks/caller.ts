@@ -5,17 +5,19 @@ import { LIMITS } from '../limits.ts'
 import type { SessionPayload, TaskFilePlace } from '../messages.ts'
 import { encodeCbor } from '../wire/cbor.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
+import { attachTo } from './blobs.ts'
 import { CallerArchive } from './caller-archive.ts'
 import { CallerFiles } from './caller-files.ts'
-import { checkDelegate, isCapabilityName } from './delegate-options.ts'
+import { isCapabilityName } from './capabilities.ts'
+import { checkDelegate } from './delegate-options.ts'
 import type { TaskFileTransfers } from './file-transfers.ts'
-import { attachTo, placesOf, withMarks } from './files.ts'
+import { placesOf, withMarks } from './files.ts'
 import { Handover, type HandoverOptions } from './handover.ts'
 import { TaskLedger } from './ledger.ts'
 import { OutgoingTask } from './outgoing-task.ts'
 import { asItArrives } from './payload.ts'
 import { LOST_CODES, OTHERS_MAY, REFUSALS } from './retry.ts'
-import type { SchemaCheck } from './schema.ts'
+import type { SchemaCheck } from './schema-check.ts'
 import { isTerminal } from './states.ts'
 import type { OwnTask, StoredTask, TaskStore } from './store.ts'
 import { canceled, closed, lost, NO_PARTIALS, PEER_GONE, UNREADABLE } from './task-errors.ts'
@@ -81,17 +83,19 @@ export class TaskCaller {
    * unhandled.
    * The input is checked by the executor, whose schema may hold patterns that would stop this page if it ran them.
    * @param without peers that are not asked
+   * @param id UUIDv4 text, where it was named already
    */
   delegate<Output>(
     capability: string,
     input: unknown,
     options: DelegateOptions = {},
     without: readonly PeerId[] = [],
+    id: string = uuidText(uuidV4(this.#options.randomBytes(16))),
   ): Task<Output> {
     const known = this.#byIdempotencyKey(options)
     if (known !== undefined) return known as Task<Output>
     const task = this.#newTask({
-      id: uuidText(uuidV4(this.#options.randomBytes(16))),
+      id,
       capability: isCapabilityName(capability) ? capability : '',
       now: this.#options.clock.now(),
       deadline: LIMITS.defaultDeadline,

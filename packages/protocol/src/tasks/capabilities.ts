@@ -7,7 +7,7 @@ import type { Bytes } from '../wire/bytes.ts'
 import { encodeCbor, parseAs } from '../wire/cbor.ts'
 import { asItArrives } from './payload.ts'
 import { checkPolicy } from './policy.ts'
-import { compileSchema, type SchemaCheck } from './schema.ts'
+import { type ReadSchema, readSchema } from './schema.ts'
 
 export interface OfferedCapability {
   readonly description: CapabilityDescription
@@ -17,8 +17,12 @@ export interface OfferedCapability {
   readonly onReload: 'restart' | 'lost'
   /** Undefined where its provider said nothing of it. */
   readonly policy: CapabilityPolicy | undefined
-  readonly checkInput: SchemaCheck
-  readonly checkOutput: SchemaCheck
+  readonly input: ReadSchema
+  readonly output: ReadSchema
+}
+
+export function isCapabilityName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '' && name.length <= PROTOCOL.maxCapabilityName
 }
 
 /** The bytes whose SHA-256 is the digest of a `capability_response` and of a `status_report`: their deterministic CBOR. */
@@ -36,7 +40,7 @@ export class CapabilityRegistry {
   }
 
   /**
-   * Offers a capability; its schemas are read as {@link compileSchema} says. The returned function withdraws it: no new
+   * Offers a capability; its schemas are read as {@link readSchema} says. The returned function withdraws it: no new
    * task is taken, those already taken are finished.
    * @throws TsunagiError INVALID_ARGUMENT
    */
@@ -101,8 +105,8 @@ function offeredOf(capability: Capability, handler: TaskHandler): OfferedCapabil
     concurrency,
     onReload: onReload ?? (idempotent ? 'restart' : 'lost'),
     policy: policy === undefined ? undefined : checkPolicy(policy),
-    checkInput: compileSchema(description.input ?? true, `The input schema of ${name}`),
-    checkOutput: compileSchema(description.output ?? true, `The output schema of ${name}`),
+    input: readSchema(description.input ?? true, `The input schema of ${name}`),
+    output: readSchema(description.output ?? true, `The output schema of ${name}`),
   }
 }
 

@@ -3,7 +3,8 @@ import type { DelegateOptions, PeerId } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { PRIORITIES } from '../messages.ts'
-import { compileSchema, type SchemaCheck } from './schema.ts'
+import { isCapabilityName } from './capabilities.ts'
+import { compileSchema, type SchemaCheck } from './schema-check.ts'
 
 export interface CheckedOptions
   extends Required<Pick<DelegateOptions, 'deadline' | 'priority' | 'partials' | 'retries' | 'failover'>> {
@@ -12,10 +13,6 @@ export interface CheckedOptions
   readonly onProgress: DelegateOptions['onProgress']
   readonly idempotencyKey: string | undefined
   readonly checkOutput: SchemaCheck | undefined
-}
-
-export function isCapabilityName(name: unknown): name is string {
-  return typeof name === 'string' && name !== '' && name.length <= PROTOCOL.maxCapabilityName
 }
 
 /** The options with their defaults, each read once. @throws TsunagiError INVALID_ARGUMENT, and what reading them throws */

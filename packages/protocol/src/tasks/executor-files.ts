@@ -1,9 +1,10 @@
 /** The Blobs of other peers' tasks (SPEC R92): those of an input are taken once the task is, those of its output sent back. */
 import type { IncomingTransfer, TransferOffer } from '../api.ts'
 import { uuidBytes } from '../wire/uuid.ts'
+import { attachTo, type FoundBlob } from './blobs.ts'
 import type { OfferedCapability } from './capabilities.ts'
 import type { TaskFileTransfers } from './file-transfers.ts'
-import { attachTo, type FoundBlob, fileIndexOf } from './files.ts'
+import { fileIndexOf } from './files.ts'
 import type { IncomingTask } from './incoming-task.ts'
 import { isTerminal } from './states.ts'
 

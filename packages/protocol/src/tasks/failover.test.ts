@@ -6,7 +6,7 @@ import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { uuidText } from '../wire/uuid.ts'
 import { TaskCaller, type TaskCallerOptions } from './caller.ts'
 import { noFiles, Outbox, settled } from './outbox.fixture.ts'
-import { compileSchema } from './schema.ts'
+import { compileSchema } from './schema-check.ts'
 
 const [ANNA, BERT, CARL] = ['did:key:z6MkAnna', 'did:key:z6MkBert', 'did:key:z6MkCarl']
 const LEASE = PROTOCOL.taskLease

@@ -4,7 +4,8 @@ import { type ErrorCode, isTsunagiError, TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 import { uuidText } from '../wire/uuid.ts'
-import { detachBlobs, type FileSide, transferIdOf } from './files.ts'
+import { detachBlobs } from './blobs.ts'
+import { type FileSide, transferIdOf } from './files.ts'
 
 /** What the transfers of a peer do for its tasks. */
 export interface TransferPort {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { attachTo, detachBlobs, fileIndexOf, placesOf, transferIdOf, withMarks } from './files.ts'
+import { attachTo, detachBlobs } from './blobs.ts'
+import { fileIndexOf, placesOf, transferIdOf, withMarks } from './files.ts'
 import { taskId } from './outbox.fixture.ts'
-import { compileSchema } from './schema.ts'
+import { compileSchema } from './schema-check.ts'
 
 const file = new File(['text'], 'notes.txt', { type: 'text/plain' })
 const place = (...at: (string | number)[]) => ({ at, size: 4, media_type: 'text/plain', name: 'notes.txt' })

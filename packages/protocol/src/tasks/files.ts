@@ -3,17 +3,11 @@
  * these places; the bytes travel as transfers, whose ids both sides make from the id of the try.
  */
 import type { TaskFileInfo } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
 import type { TaskFilePlace } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
-
-/** A Blob of a value, and where it stands there. */
-export interface FoundBlob {
-  readonly at: TaskFilePlace['at']
-  readonly blob: Blob
-}
+import { attachTo, type FoundBlob } from './blobs.ts'
 
 /** Stands for a Blob while a value is checked against a schema: the core knows no host's Blob. */
 export class BlobMark implements TaskFileInfo {
@@ -26,38 +20,6 @@ export class BlobMark implements TaskFileInfo {
     this.type = media_type
     this.name = name
   }
-}
-
-/** Every host's Blob and File say so. */
-export function isBlob(value: unknown): value is Blob {
-  return typeof value === 'object' && value !== null && /^\[object (Blob|File)\]$/.test(nameOfClass.call(value))
-}
-const nameOfClass = Object.prototype.toString
-
-/** The value with null for each Blob, and those; the value itself where it holds none. @throws whatever reading it throws */
-export function detachBlobs(value: unknown): { readonly value: unknown; readonly blobs: readonly FoundBlob[] } {
-  if (!holdsBlob(value, 0)) return { value, blobs: [] }
-  const blobs: FoundBlob[] = []
-  return { value: detached(value, [], blobs), blobs }
-}
-
-/** Deeper than a message may nest nothing is looked for: the encoder refuses it, and a cycle ends. */
-function holdsBlob(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
-  if (isBlob(value)) return true
-  return depth < PROTOCOL.maxDepth && Object.values(value).some((inner) => holdsBlob(inner, depth + 1))
-}
-
-function detached(value: unknown, at: readonly (string | number)[], blobs: FoundBlob[]): unknown {
-  if (!holdsBlob(value, at.length)) return value
-  if (isBlob(value)) {
-    blobs.push({ at: [...at], blob: value })
-    return null
-  }
-  if (Array.isArray(value)) return value.map((inner, n) => detached(inner, [...at, n], blobs))
-  return Object.fromEntries(
-    Object.entries(value as object).map(([key, inner]) => [key, detached(inner, [...at, key], blobs)]),
-  )
 }
 
 /** How a message names the places of `blobs`. */
@@ -73,29 +35,6 @@ export function placesOf(blobs: readonly FoundBlob[]): TaskFilePlace[] {
 function nameOf(blob: Blob): string {
   const { name } = blob as { name?: unknown }
   return typeof name === 'string' ? name.replace(/\p{Surrogate}/gu, '') : ''
-}
-
-/**
- * Puts each of `parts` in its place, which holds null; `value` is changed.
- * @throws TsunagiError INVALID_FORMAT where there is no such place
- */
-export function attachTo(value: unknown, places: readonly TaskFilePlace[], parts: readonly unknown[]): unknown {
-  const root = { value }
-  for (const [n, { at }] of places.entries()) {
-    const path = ['value', ...at]
-    let parent: object = root
-    for (const key of path.slice(0, -1)) parent = Object(own(parent, key))
-    const last = path.at(-1) ?? ''
-    if (own(parent, last) !== null) throw new TsunagiError('INVALID_FORMAT', NO_PLACE)
-    ;(parent as Record<string | number, unknown>)[last] = parts[n]
-  }
-  return root.value
-}
-
-const NO_PLACE = 'The message names a place for a Blob where its value has none.'
-
-function own(parent: object, key: string | number): unknown {
-  return Object.hasOwn(parent, key) ? (parent as Record<string | number, unknown>)[key] : undefined
 }
 
 /** A copy of `value` as a schema sees it. @throws as attachTo() */

@@ -11,6 +11,7 @@ import { withMarks } from './files.ts'
 import { PartialSender } from './partials.ts'
 import { asItArrives, shortened } from './payload.ts'
 import { ProgressMerger } from './progress.ts'
+import { schemaCheck } from './schema-check.ts'
 import { isTerminal } from './states.ts'
 
 export type Delegated = SessionPayload<'task_delegate'>
@@ -152,7 +153,7 @@ export function checkedResult(
     'The output',
     'TASK_OUTPUT_INVALID',
   )
-  const problem = offered.checkOutput(withMarks(payload.output, files))
+  const problem = schemaCheck(offered.output)(withMarks(payload.output, files))
   if (problem === undefined) return payload
   throw new TsunagiError('TASK_OUTPUT_INVALID', `The output does not fit its schema. ${problem}`)
 }

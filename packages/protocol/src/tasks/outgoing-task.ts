@@ -7,7 +7,7 @@ import type { CheckedOptions } from './delegate-options.ts'
 import type { Lease } from './lease.ts'
 import { PartialStream } from './partials.ts'
 import type { RetryRules } from './retry.ts'
-import type { SchemaCheck } from './schema.ts'
+import type { SchemaCheck } from './schema-check.ts'
 import type { OwnTask, StoredTask } from './store.ts'
 import { NO_PARTIALS } from './task-errors.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compileSchema } from './schema.ts'
+import { compileSchema } from './schema-check.ts'
 
 const BYTES = { type: 'string', contentEncoding: 'binary' }
 const bytes = new Uint8Array([1, 2, 3])

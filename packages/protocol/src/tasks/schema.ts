@@ -1,19 +1,8 @@
-/** JSON Schema (draft 2020-12) over values that may hold bytes (SPEC §8). */
-import {
-  dereference,
-  type Schema,
-  schemaArrayKeyword,
-  schemaKeyword,
-  schemaMapKeyword,
-  validate,
-} from '@cfworker/json-schema'
+/** Reads a JSON Schema (draft 2020-12) over values that may hold bytes (SPEC §8); schema-check.ts checks values by it. */
+import { dereference, type Schema, schemaArrayKeyword, schemaKeyword, schemaMapKeyword } from '@cfworker/json-schema'
 import * as v from 'valibot'
 import { TsunagiError } from '../errors.ts'
 import { parseAs } from '../wire/cbor.ts'
-import { BlobMark } from './files.ts'
-
-/** Undefined where the value fits, else where and why it does not. */
-export type SchemaCheck = (value: unknown) => string | undefined
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema'
 const TYPES = ['null', 'boolean', 'object', 'array', 'number', 'string', 'integer'] as const
@@ -38,7 +27,7 @@ const subschema: v.GenericSchema = v.lazy((input) => {
 const subschemas = v.optional(v.pipe(v.array(subschema), v.minLength(1)))
 const subschemaMap = v.optional(v.record(v.string(), subschema))
 
-/** The keywords that are evaluated, and what they take. The validator below trusts its schema, so this does not. */
+/** The keywords that are evaluated, and what they take. The validator trusts its schema, so this does not. */
 const keywords: v.GenericSchema = v.pipe(
   v.looseObject({
     $schema: v.optional(v.literal(DRAFT, `only ${DRAFT} is understood`)),
@@ -102,45 +91,39 @@ const keywords: v.GenericSchema = v.pipe(
  * What JSON Schema lacks, by the contentEncoding that stands for it, and the key under which the validator finds it: it knows
  * the types of JSON only, so bytes come to it as `{ [key]: length }`.
  */
-const MARKS = { binary: { key: '\0bytes', name: 'bytes' }, blob: { key: '\0blob', name: 'Blob' } } as const
+export const MARKS = { binary: { key: '\0bytes', name: 'bytes' }, blob: { key: '\0blob', name: 'Blob' } } as const
 
 function isMarked(encoding: unknown): encoding is keyof typeof MARKS {
   return encoding === 'binary' || encoding === 'blob'
 }
 
+/** A schema that is one, as the validator takes it. */
+export interface ReadSchema {
+  readonly schema: Schema | boolean
+  /** Every schema inside by its address. */
+  readonly known: Record<string, Schema | boolean>
+}
+
 /**
- * Makes ready to check values against `schema`.
+ * Reads `schema`, so that values can be checked against it.
  *
  * JSON Schema has no bytes. Here a `Uint8Array` is what `{ "type": "string", "contentEncoding": "binary" }` describes:
  * that form takes bytes and nothing else, `minLength` and `maxLength` then count bytes, and no other `type` takes them.
  * It works at the top, inside objects and arrays, and behind `$ref` and `anyOf`. With `"contentEncoding": "blob"` it is a Blob,
- * which comes to the check as a {@link BlobMark}.
+ * which comes to the check as a BlobMark.
  *
  * Not evaluated, so refused: `uniqueItems: true`, `$dynamicRef`, references to other documents.
  * Patterns run on what strangers send: one with nested repetition lets them stop this page.
  * @throws TsunagiError INVALID_ARGUMENT where `schema` is no JSON Schema
  */
-export function compileSchema(schema: unknown, what: string): SchemaCheck {
+export function readSchema(schema: unknown, what: string): ReadSchema {
   try {
     parseAs(subschema, schema, what)
   } catch (cause) {
     throw new TsunagiError('INVALID_ARGUMENT', (cause as TsunagiError).message, { cause })
   }
-  const compiled = withMarkedBytes(schema as Schema | boolean)
-  const known = resolved(compiled, what)
-  return (value) => {
-    try {
-      const { errors } = validate(markBytes(value), compiled, '2020-12', known)
-      // The last one is the innermost of the branch that was looked at last: the most telling one.
-      const error = errors.at(-1)
-      if (error === undefined) return undefined
-      const place = error.instanceLocation.slice(1).replace(/\/%00(bytes|blob)/, '')
-      return place === '' ? error.error : `At ${place}: ${error.error}`
-    } catch {
-      // A schema that refers to itself without end; the stack of the validator is the bound.
-      return 'The schema cannot be evaluated for this value.'
-    }
-  }
+  const marked = withMarkedBytes(schema as Schema | boolean)
+  return { schema: marked, known: resolved(marked, what) }
 }
 
 /** Every schema inside `schema` by its address. @throws TsunagiError INVALID_ARGUMENT where a $ref leads nowhere */
@@ -208,15 +191,4 @@ function markOf(encoding: keyof typeof MARKS, minimum: number | undefined, maxim
 function noMark({ key, name }: { key: string; name: string }): Schema {
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
   return { if: { type: 'object', required: [key] }, then: noType(`object, not ${name}`) }
-}
-
-function markBytes(value: unknown): unknown {
-  if (value instanceof Uint8Array) return { [MARKS.binary.key]: value.length }
-  if (value instanceof BlobMark) return { [MARKS.blob.key]: value.size }
-  if (Array.isArray(value)) return value.map(markBytes)
-  if (typeof value !== 'object' || value === null) return value
-  // A key that begins as the mark does gets one more, so that no object can pass for bytes.
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key.startsWith('\0') ? `\0${key}` : key, markBytes(inner)]),
-  )
 }
