@@ -61,6 +61,17 @@ test('where it cannot be loaded what waited fails, and the next that needs it tr
   expect(await got).toEqual([])
 })
 
+test('a peer that goes on asking does not have it asked for again at once', async () => {
+  part.take('peer', 1, note('one'), code)
+  loads[0]?.reject(new Error('no network'))
+  await settled()
+  part.take('peer', 1, note('two'), code)
+  expect([log, loads.length]).toEqual([['LOAD_FAILED', 'LOAD_FAILED'], 1])
+  clock.advance(LIMITS.partPatience)
+  part.take('peer', 1, note('three'), code)
+  expect(loads).toHaveLength(2)
+})
+
 test('what does not come is not waited for without end; where it comes later it is used then', async () => {
   part.use(note('one'), code)
   clock.advance(LIMITS.partPatience)

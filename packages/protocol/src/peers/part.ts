@@ -29,6 +29,7 @@ export class Part<T> {
   #loading: Promise<void> | undefined
   #stopPatience: (() => void) | undefined
   #closed: TsunagiError | undefined
+  #missedAt = Number.NEGATIVE_INFINITY
 
   constructor(host: PartHost<T>) {
     this.#host = host
@@ -62,11 +63,17 @@ export class Part<T> {
 
   /**
    * As use(), for a message of `bytes` bytes. What waits of one peer, and of all, is bounded as their durable messages are:
-   * beyond that it fails with QUEUE_FULL.
+   * beyond that it fails with QUEUE_FULL. What could not be loaded is not asked for again at once: a peer that goes on would have
+   * this page ask its server without end.
    */
   take(peer: PeerId, bytes: number, act: (part: T) => void, fail: (error: TsunagiError) => void): void {
     if (this.#here !== undefined) {
       act(this.#here)
+      return
+    }
+    const { clock } = this.#host
+    if (this.#waiting.length === 0 && Math.abs(clock.now() - this.#missedAt) < LIMITS.partPatience) {
+      fail(loadFailed(undefined))
       return
     }
     if (!this.#messages.hasRoom(peer)) {
@@ -119,6 +126,7 @@ export class Part<T> {
   #missed(cause: unknown): void {
     if (this.#closed !== undefined) return
     const error = loadFailed(cause)
+    this.#missedAt = this.#host.clock.now()
     this.#fail(error)
     this.#host.onError(error)
   }
