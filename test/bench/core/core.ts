@@ -107,6 +107,7 @@ async function pair(crypto: CryptoProvider): Promise<Pair> {
       const body: FrameBody = {
         prompt: false,
         resend: false,
+        provisional: false,
         ack: 1,
         window: 0,
         first: 1,

@@ -21,6 +21,7 @@ const sha256 = async (bytes: Uint8Array) => new Uint8Array(createHash('sha256').
 const body: FrameBody = {
   prompt: true,
   resend: false,
+  provisional: false,
   ack: 2 ** 40 + 1,
   window: 0xffff_ffff,
   first: Number.MAX_SAFE_INTEGER,
@@ -32,7 +33,7 @@ const body: FrameBody = {
 
 test('a body is read as it was written', () => {
   expect(readBody(writeFrame(sessionId, 5, 6, body).plaintext)).toEqual(body)
-  const other: FrameBody = { ...body, prompt: false, resend: true, ack: 1, window: 0, first: 1, records: [] }
+  const other: FrameBody = { ...body, prompt: false, resend: true, provisional: true, ack: 1, window: 0, first: 1, records: [] }
   expect(readBody(writeFrame(sessionId, 5, 6, other).plaintext)).toEqual(other)
 })
 

@@ -17,7 +17,8 @@ export const RECORD_HEAD = 6
 export const FRAME_OVERHEAD = HEADER_LENGTH + BODY_HEAD + SIGNATURE_LENGTH + TAG_LENGTH
 
 /** Flags of a frame. `prompt`: the sender has nothing more to say and may be waiting for the acknowledgement. */
-export const FRAME_FLAGS = { prompt: 1, resend: 2 } as const
+export const FRAME_FLAGS = { prompt: 1, resend: 2, provisional: 4 } as const
+const MOST_FRAME_FLAGS = FRAME_FLAGS.prompt | FRAME_FLAGS.resend | FRAME_FLAGS.provisional
 
 /** Flags of a record; the lane stands in the two bits between. */
 export const RECORD_FLAGS = { raw: 1, more: 2, durable: 16 } as const
@@ -49,6 +50,8 @@ export interface FrameBody {
   readonly prompt: boolean
   /** The receiver of this frame is asked to send again from `ack`. */
   readonly resend: boolean
+  /** The sender's store does not have the session yet: its next page may not know of it (SPEC R38). */
+  readonly provisional: boolean
   /** The next sequence number expected: all below it have arrived. */
   readonly ack: number
   /** Bytes of records that may be on their way beyond `ack`. */
@@ -113,7 +116,10 @@ export function writeFrame(
   bytes.set(sessionId, 1)
   view.setUint32(17, epoch)
   writeCount(view, 21, counter)
-  bytes[HEADER_LENGTH] = (body.prompt ? FRAME_FLAGS.prompt : 0) | (body.resend ? FRAME_FLAGS.resend : 0)
+  bytes[HEADER_LENGTH] =
+    (body.prompt ? FRAME_FLAGS.prompt : 0) |
+    (body.resend ? FRAME_FLAGS.resend : 0) |
+    (body.provisional ? FRAME_FLAGS.provisional : 0)
   writeCount(view, HEADER_LENGTH + 1, body.ack)
   view.setUint32(HEADER_LENGTH + 9, body.window)
   writeCount(view, HEADER_LENGTH + 13, body.first)
@@ -168,7 +174,7 @@ export function readBody(plaintext: Bytes): FrameBody {
   const end = plaintext.length - SIGNATURE_LENGTH
   const view = viewOf(plaintext)
   const flags = plaintext[0] as number
-  if (flags > (FRAME_FLAGS.prompt | FRAME_FLAGS.resend)) throw malformed('has unknown flags')
+  if (flags > MOST_FRAME_FLAGS) throw malformed('has unknown flags')
   const records: Record[] = []
   let at = BODY_HEAD
   while (at < end) {
@@ -192,6 +198,7 @@ export function readBody(plaintext: Bytes): FrameBody {
   return {
     prompt: (flags & FRAME_FLAGS.prompt) !== 0,
     resend: (flags & FRAME_FLAGS.resend) !== 0,
+    provisional: (flags & FRAME_FLAGS.provisional) !== 0,
     ack: readCount(view, 1),
     window: view.getUint32(9),
     first: readCount(view, 13),

@@ -326,7 +326,7 @@ describe('a proven peer that breaks the rules', () => {
   test.each<[string, FrameChanges]>([
     ['with too many records', { records: Array.from({ length: LIMITS.maxRecordsPerFrame + 1 }, () => record('')) }],
     ['with a record in no lane', { records: [record('x', { lane: 3 })] }],
-    ['with unknown flags', { mangle: (body) => body.fill(4, 0, 1) }],
+    ['with unknown flags', { mangle: (body) => body.fill(8, 0, 1) }],
     ['that ends within the head of a record', { records: [record('x')], mangle: (body) => body.fill(0, 23, 27) }],
     ['that ends within a record', { records: [record('x')], mangle: (body) => body.fill(255, 23, 27) }],
     ['that counts beyond 2^53', { records: [record('x')], mangle: (body) => body.fill(255, 13, 21) }],

@@ -248,15 +248,13 @@ export class Session {
     this.#traffic.dropLink()
   }
 
-  /**
-   * Nothing is said before the id is stored: the next page could not go on with what the other side would believe to share.
-   */
+  /** Until the id is stored the next page could not go on with what the other side would believe to share. */
   #begin(id: Bytes): void {
     this.#standing.begin(id)
-    this.#traffic.hold()
+    this.#traffic.isProvisional = this.#host.store !== undefined
     void this.store().then(() => {
       // Where it has got another one meanwhile, that one's turn comes.
-      if (this.#standing.isOf(id)) this.#traffic.release()
+      if (this.#standing.isOf(id)) this.#traffic.isProvisional = false
     })
   }
 
@@ -325,7 +323,7 @@ export class Session {
       crypto,
       key,
       acknowledgeable: () => this.#standing.acknowledgeable,
-      onHeard: (isCurrent) => this.#heard(isCurrent),
+      onHeard: (isCurrent, isProvisional) => this.#heard(isCurrent, isProvisional),
       onSettled: (messages) => this.#host.onDelivered(messages),
       onFinished: (finished, number) => this.#sent(finished, number),
       onGoodbye: (goodbye, sequence) => this.#arrivals.takeGoodbye(goodbye, sequence),
@@ -347,10 +345,10 @@ export class Session {
     })
   }
 
-  #heard(isCurrent: boolean): void {
+  #heard(isCurrent: boolean, isProvisional: boolean): void {
     this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
-    if (isCurrent && this.#standing.heard()) void this.store()
+    if (isCurrent && this.#standing.heard(isProvisional)) void this.store()
   }
 
   #sent(finished: Batch['finished'], number: FrameNumber): void {

@@ -27,7 +27,7 @@ export class Standing {
    * anew and the other side, not heard since, may not have ended it.
    */
   #isUnsettled = false
-  /** The other side was heard, which says nothing before its store has the session: from then on its next page has it, too. */
+  /** The other side was heard since its store has the session: its next page has it, too. */
   #isShared = false
 
   constructor(numbered: Numbered, kept: StoredSession | undefined) {
@@ -86,14 +86,21 @@ export class Standing {
     this.#id = id.slice()
     this.#isUnsettled = false
     this.#numbered.outgoing.restart(1, 1)
+    // Of that one something may have come.
+    this.#numbered.incoming.restart(1)
+    this.#numbered.inbox.restart(1)
   }
 
-  /** The other side was heard over the channel of the last handshake. @returns whether it is known only now to have the session */
-  heard(): boolean {
+  /**
+   * The other side was heard over the channel of the last handshake.
+   * @param isProvisional its store does not have the session yet
+   * @returns whether it is known only now to have the session
+   */
+  heard(isProvisional: boolean): boolean {
     this.#isUnsettled = false
-    const isFirst = !this.#isShared
+    if (isProvisional || this.#isShared) return false
     this.#isShared = true
-    return isFirst
+    return true
   }
 
   /** @returns messages known to have arrived, or undefined where the other side goes on from what it cannot know */

@@ -17,8 +17,12 @@ const MOMENT = 12
 export interface TrafficHost extends SecureChannelHost {
   /** Up to which sequence number all has arrived, and what is durable of it is stored. */
   acknowledgeable(): number
-  /** A frame was verified. @param isCurrent it came over the link in use, so that the other side goes on there, too */
-  onHeard(isCurrent: boolean): void
+  /**
+   * A frame was verified.
+   * @param isCurrent it came over the link in use, so that the other side goes on there, too
+   * @param isProvisional the other side's next page may not know of the session
+   */
+  onHeard(isCurrent: boolean, isProvisional: boolean): void
   /** The other side has acknowledged so many messages more. */
   onSettled(messages: number): void
   /** Messages have left as a whole, in the frame of that number. */
@@ -44,7 +48,7 @@ export class Traffic {
   #epochBefore: number
   /** What the other side had acknowledged before the current channel; whoever has less has lost its state. */
   #leastAck = 1
-  #isHeld = false
+  #isProvisional = false
   #isOver = false
   #pumpDue = false
   #ackDue = false
@@ -113,14 +117,12 @@ export class Traffic {
     this.acknowledge()
   }
 
-  /** Says nothing until release() is called. */
-  hold(): void {
-    this.#isHeld = true
-  }
-
-  release(): void {
-    this.#isHeld = false
-    this.flush()
+  /** Whether what is said from now on is marked as said before our store has the session. */
+  set isProvisional(is: boolean) {
+    if (is === this.#isProvisional) return
+    this.#isProvisional = is
+    // The other side counts only what is said now.
+    if (!is) this.acknowledge()
   }
 
   /** In a moment: what is sent in one go shares a frame, and so do an acknowledgement and the app's answer to what it is for. */
@@ -203,7 +205,7 @@ export class Traffic {
     const isCurrent = from === this.#current
     if (isCurrent) this.closePrevious()
     this.#reading = number
-    this.#host.onHeard(isCurrent)
+    this.#host.onHeard(isCurrent, body.provisional)
     if (isCurrent && body.ack < this.#leastAck) {
       this.#host.onViolation(wentElsewhere())
       return
@@ -251,7 +253,6 @@ export class Traffic {
   #askAgain(): void {
     const now = this.#host.clock.now()
     const { expected } = this.#incoming
-    if (this.#isHeld) return
     if (this.#resendAskedFor === expected && Math.abs(now - this.#resendAskedAt) < LIMITS.resendSpacing) return
     this.#resendAskedFor = expected
     this.#resendAskedAt = now
@@ -264,14 +265,14 @@ export class Traffic {
     })
   }
 
-  #acknowledgement(): Pick<FrameBody, 'ack' | 'window' | 'resend'> {
+  #acknowledgement(): Pick<FrameBody, 'ack' | 'window' | 'resend' | 'provisional'> {
     this.#ackDue = false
     this.#unacknowledgedBytes = 0
-    return { ack: this.#host.acknowledgeable(), window: this.window, resend: false }
+    const { window } = this
+    return { ack: this.#host.acknowledgeable(), window, resend: false, provisional: this.#isProvisional }
   }
 
   #pump(): void {
-    if (this.#isHeld) return
     const channel = this.#current
     while (channel?.hasRoom && !this.#isOver) {
       const batch = this.#outgoing.take(channel.frameTarget)

@@ -43,6 +43,7 @@ export class FrameWriter {
     const plain = writeFrame(changes.sessionId ?? sessionId, changes.epoch ?? epoch, counter, {
       prompt: true,
       resend: false,
+      provisional: false,
       ack: 1,
       window: 1_000_000,
       first: 1,
