@@ -195,13 +195,11 @@ export class PeerTasks {
       here.handle(peer, message)
       return
     }
-    // The frame that it is a view into may be far larger, and what waits is counted without it.
-    const alone = decodeCbor(encodeCbor(message)) as TaskMessage
     this.#part.take(
       peer,
       size,
-      (work) => work.handle(peer, alone),
-      () => this.#refuse(peer, alone),
+      (work) => work.handle(peer, message),
+      () => this.#refuse(peer, message),
     )
   }
 

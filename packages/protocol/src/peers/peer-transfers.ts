@@ -5,7 +5,6 @@ import type { TransferMessage } from '../bulk/record.ts'
 import type { Transfers, TransfersHost } from '../bulk/transfers.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import type { SessionMessage } from '../session/session-messages.ts'
-import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
 import { uuidText, uuidV4 } from '../wire/uuid.ts'
 import { publicError } from './delivery.ts'
 import { Part } from './part.ts'
@@ -92,13 +91,11 @@ export class PeerTransfers {
     }
     // Nothing was sent or accepted yet, of which any other could speak.
     if (message.type !== 'chunk_init' && message.type !== 'chunk_complete') return
-    // The frame that it is a view into may be far larger, and what waits is counted without it.
-    const alone = decodeCbor(encodeCbor(message)) as AnyMessage
     this.#part.take(
       peer,
       size,
-      (transfers) => transfers.handle(peer, alone),
-      () => this.#refuse(peer, alone),
+      (transfers) => transfers.handle(peer, message),
+      () => this.#refuse(peer, message),
     )
   }
 
