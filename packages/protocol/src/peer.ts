@@ -38,7 +38,14 @@ import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
 import type { SessionPayload, SessionType } from './messages.ts'
 import { CapabilitySearch } from './peers/capability-search.ts'
 import { Connector } from './peers/connector.ts'
-import { asDelivery, deliveryInfo, isApplicationData, publicError, refusedDelivery } from './peers/delivery.ts'
+import {
+  asDelivery,
+  deliveryInfo,
+  isApplicationData,
+  publicError,
+  refusedDelivery,
+  volatileDelivery,
+} from './peers/delivery.ts'
 import { Emitter } from './peers/emitter.ts'
 import { KnownPeers } from './peers/known-peers.ts'
 import { MessageInbox } from './peers/message-inbox.ts'
@@ -435,7 +442,10 @@ export class PeerService implements Peer {
   send(to: PeerId, data: unknown, options: SendOptions = {}): Delivery {
     try {
       checkSend(data, options)
-      if (options.durable !== true) return asDelivery('', Promise.resolve(), this.#send(to, 'message', data))
+      if (options.durable !== true) {
+        const remote = this.#find(to)
+        return volatileDelivery((settle) => this.#enqueue(remote, 'message', data, settle))
+      }
       const remote = this.#findKept(to)
       const { id, accepted, delivered } = remote.session.sendDurable('message', data)
       this.#wanted(remote)
@@ -542,13 +552,28 @@ export class PeerService implements Peer {
 
   async #sendTo<T extends SessionType>(find: () => RemotePeer, type: T, payload: SessionPayload<T>): Promise<void> {
     const remote = find()
-    this.#wanted(remote)
-    try {
-      await remote.session.send(type, payload)
-    } catch (cause) {
+    return new Promise((fulfil, reject) => {
+      this.#enqueue(remote, type, payload, (error) => (error === undefined ? fulfil() : reject(error)))
+    })
+  }
+
+  /** @param settle called once, with the error where there is one */
+  #enqueue<T extends SessionType>(
+    remote: RemotePeer,
+    type: T,
+    payload: SessionPayload<T>,
+    settle: (error?: TsunagiError) => void,
+  ): void {
+    const fail = (cause: unknown) => {
       const error = publicError(cause)
       remote.counters.failed(error, this.#clock.now())
-      throw error
+      settle(error)
+    }
+    this.#wanted(remote)
+    try {
+      remote.session.enqueue(type, payload, (error) => (error === undefined ? settle() : fail(error)))
+    } catch (cause) {
+      fail(cause)
     }
   }
 

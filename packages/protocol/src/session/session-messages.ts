@@ -76,18 +76,25 @@ export interface EncodedPayload {
   readonly bytes: Bytes
 }
 
-/** @throws TsunagiError INVALID_FORMAT, MESSAGE_TOO_LARGE */
-export function encodePayload<T extends SessionType>(type: T, payload: SessionPayload<T>): EncodedPayload {
+/**
+ * @param copy of the application's bytes, which it may write to again
+ * @throws TsunagiError INVALID_FORMAT, MESSAGE_TOO_LARGE
+ */
+export function encodePayload<T extends SessionType>(
+  type: T,
+  payload: SessionPayload<T>,
+  copy: (bytes: Uint8Array) => Bytes,
+): EncodedPayload {
   const raw = RAW.has(type) && payload instanceof Uint8Array
-  const bytes = raw ? rawBytes(type, payload) : encodeCbor(payload)
+  const bytes = raw ? rawBytes(type, payload, copy) : encodeCbor(payload)
   const most = LARGE.has(type) ? PROTOCOL.maxMessage : PROTOCOL.maxControl
   if (bytes.length <= most) return { raw, bytes }
   throw new TsunagiError('MESSAGE_TOO_LARGE', `The message has ${bytes.length} bytes; at most ${most} go in one.`)
 }
 
 /** A message is taken as it is now; a chunk was made to be sent, and nobody writes to it any more. */
-function rawBytes(type: SessionType, payload: Uint8Array): Bytes {
-  return type === 'chunk' ? (payload as Bytes) : new Uint8Array(payload)
+function rawBytes(type: SessionType, payload: Uint8Array, copy: (bytes: Uint8Array) => Bytes): Bytes {
+  return type === 'chunk' ? (payload as Bytes) : copy(payload)
 }
 
 /** @throws TsunagiError INVALID_FORMAT, MISSING_FIELDS, MESSAGE_TOO_LARGE */

@@ -10,13 +10,14 @@ import { LIMITS } from '../limits.ts'
 import type { Link, LinkEvents } from '../links/link.ts'
 import { SESSION_TYPES, type SessionPayload, type SessionType } from '../messages.ts'
 import type { Bytes } from '../wire/bytes.ts'
+import { Slab } from '../wire/slab.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
 import { Arrivals, type ArrivalsOwner } from './arrivals.ts'
 import { DURABLE_PREFIX } from './frame.ts'
 import type { KeptSession, Rest, SessionHost } from './host.ts'
 import { durablePayload } from './inbox.ts'
 import { type DurableSend, Outbox } from './outbox.ts'
-import { type Batch, Outgoing } from './outgoing.ts'
+import { type Batch, Outgoing, type OutgoingMessage } from './outgoing.ts'
 import type { FrameNumber } from './secure-channel.ts'
 import { type DurableType, type EncodedPayload, EPHEMERAL, encodePayload, laneOf, typeOf } from './session-messages.ts'
 import { Standing } from './standing.ts'
@@ -29,6 +30,7 @@ export class Session {
   readonly #peerId: PeerId
   readonly #host: SessionHost
   readonly #outgoing = new Outgoing()
+  readonly #slab = new Slab()
   readonly #outbox: Outbox
   readonly #arrivals: Arrivals
   readonly #traffic: Traffic
@@ -169,24 +171,33 @@ export class Session {
    */
   send<T extends SessionType>(type: T, payload: SessionPayload<T>): Promise<void> {
     return new Promise((fulfil, reject) => {
-      const { raw, bytes } = this.#encode(type, payload)
-      this.#outgoing.add({
-        type: SESSION_TYPES[type],
-        raw,
-        payload: bytes,
-        lane: laneOf(type),
-        ephemeral: EPHEMERAL.has(type),
-        durable: undefined,
-        settle: (error) => (error === undefined ? fulfil() : reject(error)),
-      })
-      if (this.link === undefined) this.#losePatience()
-      else this.#traffic.flush()
+      this.enqueue(type, payload, (error) => (error === undefined ? fulfil() : reject(error)))
     })
+  }
+
+  /**
+   * As send(), with a function that is called once in place of a promise.
+   * @throws TsunagiError INVALID_STATE, QUEUE_FULL, MESSAGE_TOO_LARGE, INVALID_FORMAT
+   */
+  enqueue<T extends SessionType>(type: T, payload: SessionPayload<T>, settle: OutgoingMessage['settle']): void {
+    const { raw, bytes } = this.#encode(type, payload, (given) => this.#slab.copy(given))
+    this.#outgoing.add({
+      type: SESSION_TYPES[type],
+      raw,
+      payload: bytes,
+      lane: laneOf(type),
+      ephemeral: EPHEMERAL.has(type),
+      durable: undefined,
+      settle,
+    })
+    if (this.link === undefined) this.#losePatience()
+    else this.#traffic.flush()
   }
 
   /** @throws TsunagiError STORAGE_FAILED where nothing can be kept, and as send() rejects */
   sendDurable<T extends DurableType>(type: T, payload: SessionPayload<T>): DurableSend {
-    const { raw, bytes } = this.#encode(type, payload)
+    // What the disk keeps may wait for long, and keeps no others alive meanwhile.
+    const { raw, bytes } = this.#encode(type, payload, (given) => new Uint8Array(given))
     const id = uuidText(uuidV4(this.#host.crypto.randomBytes(16)))
     return this.#outbox.add({ id, at: this.#host.clock.now(), type: SESSION_TYPES[type], raw, payload: bytes })
   }
@@ -259,9 +270,13 @@ export class Session {
   }
 
   /** @throws TsunagiError INVALID_STATE, INVALID_FORMAT, MESSAGE_TOO_LARGE */
-  #encode<T extends SessionType>(type: T, payload: SessionPayload<T>): EncodedPayload {
+  #encode<T extends SessionType>(
+    type: T,
+    payload: SessionPayload<T>,
+    copy: (bytes: Uint8Array) => Bytes,
+  ): EncodedPayload {
     if (isOver(this.#state)) throw new TsunagiError('INVALID_STATE', 'The session with that peer is over.')
-    return encodePayload(type, payload)
+    return encodePayload(type, payload, copy)
   }
 
   #enqueueDurable(message: StoredMessage): void {
