@@ -33,7 +33,16 @@ const body: FrameBody = {
 
 test('a body is read as it was written', () => {
   expect(readBody(writeFrame(sessionId, 5, 6, body).plaintext)).toEqual(body)
-  const other: FrameBody = { ...body, prompt: false, resend: true, provisional: true, ack: 1, window: 0, first: 1, records: [] }
+  const other: FrameBody = {
+    ...body,
+    prompt: false,
+    resend: true,
+    provisional: true,
+    ack: 1,
+    window: 0,
+    first: 1,
+    records: [],
+  }
   expect(readBody(writeFrame(sessionId, 5, 6, other).plaintext)).toEqual(other)
 })
 
