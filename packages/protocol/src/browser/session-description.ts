@@ -1,6 +1,8 @@
 import { TsunagiError } from '../errors.ts'
 import { type Bytes, fromUtf8 } from '../wire/bytes.ts'
 
+/** More candidates of one peer than any machine has interfaces would only cost connectivity checks. */
+export const MOST_CANDIDATES = 64
 /** What the handshake carries of an offer or answer; a data channel's SDP has 1 to 3 KiB. */
 const MOST_BYTES = 16_384
 const FINGERPRINT = /^a=fingerprint:sha-256 ([0-9a-f]{2}(?::[0-9a-f]{2}){31})$/i
@@ -23,6 +25,9 @@ export function readSessionDescription(data: Bytes): SessionDescription {
   if (lines[0] !== 'v=0' || lines.some((line) => /[^\x20-\x7e]/.test(line))) throw refused('is no SDP')
   const media = lines.filter((line) => /^\s*m\s*=/i.test(line))
   if (media.length !== 1 || !media[0]?.startsWith('m=application ')) throw refused('is not for one data channel alone')
+  if (lines.filter((line) => /^\s*a\s*=\s*candidate/i.test(line)).length > MOST_CANDIDATES) {
+    throw refused(`has more than ${MOST_CANDIDATES} candidates`)
+  }
   const prints = lines
     .filter((line) => /^\s*a\s*=\s*fingerprint/i.test(line))
     .map((line) => FINGERPRINT.exec(line)?.[1])

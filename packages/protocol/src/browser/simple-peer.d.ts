@@ -18,5 +18,6 @@ declare module '@thaunknown/simple-peer/lite.js' {
     ): this
     on(event: 'error', listener: (error: Error) => void): this
     on(event: 'close', listener: () => void): this
+    on(event: 'iceStateChange', listener: (connection: string, gathering: string) => void): this
   }
 }

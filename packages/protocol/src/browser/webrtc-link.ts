@@ -16,10 +16,7 @@ import type { IceServer } from '../messages.ts'
 import { loadFailed } from '../peers/part.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { CandidateGroups, readCandidate } from './ice-candidate.ts'
-import { readSessionDescription, type SessionDescription } from './session-description.ts'
-
-/** More candidates of one peer than any machine has interfaces would only cost connectivity checks. */
-const MOST_CANDIDATES = 64
+import { MOST_CANDIDATES, readSessionDescription, type SessionDescription } from './session-description.ts'
 
 /** What simple-peer's errors mean to a person, where they come before the link is open. */
 const FAILURES: Record<string, string> = {
@@ -56,6 +53,7 @@ class WebRtcAttempt implements LinkAttempt {
   readonly #candidates: CandidateGroups
   #early: RTCIceCandidateInit[] = []
   #candidateCount = 0
+  #isDescribed = false
   #remoteKnown = false
   #failure: (Error & { readonly code?: string }) | undefined
   #describe!: (description: LinkDescription) => void
@@ -79,7 +77,10 @@ class WebRtcAttempt implements LinkAttempt {
     })
     this.description.catch(() => undefined)
     this.opened.catch(() => undefined)
-    this.#candidates = new CandidateGroups(onCandidates)
+    this.#candidates = new CandidateGroups((candidates) => {
+      if (this.#isDescribed) onCandidates(candidates)
+      else this.#tellDescription()
+    })
     const peer = new Peer({
       initiator: offer === undefined,
       config: { iceServers: iceServers as RTCIceServer[] },
@@ -91,7 +92,10 @@ class WebRtcAttempt implements LinkAttempt {
     this.#peer = peer
     peer.on('signal', (signal) => {
       if ('candidate' in signal) this.#candidates.add(signal.candidate)
-      else this.#tellDescription(signal.sdp ?? '')
+    })
+    // Without a network there is no candidate to wait for.
+    peer.on('iceStateChange', (_, gathering) => {
+      if (gathering === 'complete') this.#tellDescription()
     })
     peer.on('error', (error) => {
       this.#failure = error
@@ -135,7 +139,11 @@ class WebRtcAttempt implements LinkAttempt {
     this.#peer.destroy(new TsunagiError('LINK_LOST', 'This page was left.'))
   }
 
-  #tellDescription(sdp: string): void {
+  /** With the first candidates, which come at once: each message more costs both sides as much as the description does. */
+  #tellDescription(): void {
+    const sdp = this.#peer._pc?.localDescription?.sdp
+    if (this.#isDescribed || sdp === undefined) return
+    this.#isDescribed = true
     const data = utf8(sdp)
     this.#describe({ data, fingerprint: readSessionDescription(data).fingerprint })
   }

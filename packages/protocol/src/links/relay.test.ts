@@ -85,7 +85,6 @@ describe('the relay link passes the conformance suite', () => {
     const implementation: LinkImplementation = {
       transports: carrier.transports,
       withFingerprint: (description, fingerprint) => concat(description.subarray(0, 16), fingerprint),
-      withoutCandidates: true,
     }
     await run(implementation)
     await carrier.settled()
