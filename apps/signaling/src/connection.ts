@@ -369,9 +369,9 @@ export class Connection implements Member, SocketOwner {
     const { limits, metrics, pairRates } = this.#host
     metrics.received('relay')
     const addressee = message.toString('latin1', 1, RELAY_HEAD)
-    this.#pairs ??= new PairBudgets(pairRates, limits.maxPairs)
+    this.#pairs ??= new PairBudgets(pairRates, limits.maxPairs, now)
     const payload = message.subarray(RELAY_HEAD)
-    if (!this.#pairs.get(addressee, now).take(now, payload.length)) {
+    if (!this.#pairs.take(addressee, now, payload.length)) {
       this.#drop('pairMessageRate', payload.length, keyBytes(addressee))
     } else if (!this.#mesh?.relay(this, addressee, payload)) this.undelivered(keyBytes(addressee))
   }

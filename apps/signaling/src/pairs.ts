@@ -11,27 +11,43 @@ export function pairRates(limits: SignalingLimits): TrafficRates {
   }
 }
 
+/** Of a budget's bursts: what must be left of them for all, and what one begins with at least. */
+const HALF = 0.5
+
 /**
- * The budgets of one socket's addressees. At least the last `most` of them are remembered, at most twice as many: those of
- * now, and those before them, which all go at once. To note the order of each use would cost more than the rest of it.
+ * The budgets of one socket's addressees. What it sends to all of them is taken from one such budget too, so none of theirs is
+ * ever lower than that. As long as half of that is left nothing is remembered of each, and few sockets ever send as much. From
+ * then on at least the last `most` addressees are remembered, at most twice as many: those of now, and those before them,
+ * which all go at once.
  */
 export class PairBudgets {
-  readonly #rates: TrafficRates
   readonly #most: number
-  #recent = new Map<string, TrafficBudget>()
+  readonly #all: TrafficBudget
+  #recent: Map<string, TrafficBudget> | undefined
   #before: ReadonlyMap<string, TrafficBudget> | undefined
 
-  constructor(rates: TrafficRates, most: number) {
-    this.#rates = rates
+  constructor(rates: TrafficRates, most: number, now: number) {
     this.#most = most
+    this.#all = new TrafficBudget(rates, now)
   }
 
-  /** @param addressee its key */
-  get(addressee: string, now: number): TrafficBudget {
-    const known = this.#recent.get(addressee)
+  /** Takes a message of so many bytes from what the addressee of that key may be sent, or nothing. */
+  take(addressee: string, now: number, bytes: number): boolean {
+    if (this.#all.takeOfPlenty(now, bytes, HALF)) {
+      this.#recent = undefined
+      this.#before = undefined
+      return true
+    }
+    if (!this.#budgetOf(addressee, now).take(now, bytes)) return false
+    this.#all.drain(now, bytes)
+    return true
+  }
+
+  #budgetOf(addressee: string, now: number): TrafficBudget {
+    const known = this.#recent?.get(addressee)
     if (known !== undefined) return known
-    const budget = this.#before?.get(addressee) ?? new TrafficBudget(this.#rates, now)
-    if (this.#recent.size >= this.#most) {
+    const budget = this.#before?.get(addressee) ?? this.#all.another(now, HALF)
+    if (this.#recent === undefined || this.#recent.size >= this.#most) {
       this.#before = this.#recent
       this.#recent = new Map()
     }

@@ -10,10 +10,22 @@ export interface SocketOwner {
   ended(code: number): void
 }
 
+/** Bytes. */
+const MOST_HELD = 16_384
+
+/** Sockets with frames that leave together, when all that has come is handled. */
+const held: PeerSocket[] = []
+
+function releaseAll(): void {
+  for (const socket of held) socket.release()
+  held.length = 0
+}
+
 /** The socket of a peer. Its listeners are the same functions for all: closures for each would cost more memory than what they do. */
 export class PeerSocket extends WebSocket {
   owner: SocketOwner | undefined
   #line: Socket | undefined
+  #isHeld = false
   /** How far the line must come, and from when on that is waited for. */
   #awaited: { readonly bytes: number; readonly since: number } | undefined
 
@@ -32,9 +44,25 @@ export class PeerSocket extends WebSocket {
     return this.#line?.writableLength ?? 0
   }
 
-  /** Writes what openFrame() or frameOf() made. Not for a socket that is not open. */
+  /**
+   * Writes what openFrame() or frameOf() made, for a socket that is open. The write is most of what a relay costs, so there is
+   * one for all that comes for a peer at once, as long as that is little.
+   */
   write(frame: Buffer<ArrayBuffer>): void {
-    this.#line?.write(frame)
+    const line = this.#line
+    if (line === undefined) return
+    if (!this.#isHeld && line.writableLength + frame.length < MOST_HELD) {
+      this.#isHeld = true
+      line.cork()
+      if (held.push(this) === 1) setImmediate(releaseAll)
+    }
+    line.write(frame)
+    if (this.#isHeld && line.writableLength >= MOST_HELD) this.release()
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.#line?.uncork()
   }
 
   /**

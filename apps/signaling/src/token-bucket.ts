@@ -59,13 +59,7 @@ export class TrafficBudget {
 
   /** @param messages as how many it counts: some cost the server more than their bytes */
   has(now: number, bytes: number, messages = 1): boolean {
-    if (now !== this.#filledAt) {
-      const { messageRate, messageBurst, byteRate, byteBurst } = this.#rates
-      const elapsed = now - this.#filledAt
-      this.#messages = filled(this.#messages, elapsed, messageRate, messageBurst)
-      this.#bytes = filled(this.#bytes, elapsed, byteRate, byteBurst)
-      this.#filledAt = now
-    }
+    this.#fill(now)
     return messages <= this.#messages && bytes <= this.#bytes
   }
 
@@ -75,6 +69,37 @@ export class TrafficBudget {
     this.#messages -= messages
     this.#bytes -= bytes
     return true
+  }
+
+  /** Takes a message of so many bytes where that share of both bursts is left. */
+  takeOfPlenty(now: number, bytes: number, share: number): boolean {
+    const { messageBurst, byteBurst } = this.#rates
+    return this.has(now, bytes + byteBurst * share, 1 + messageBurst * share) && this.take(now, bytes)
+  }
+
+  /** Takes a message of so many bytes, or what there is of it. */
+  drain(now: number, bytes: number): void {
+    this.#fill(now)
+    this.#messages = Math.max(0, this.#messages - 1)
+    this.#bytes = Math.max(0, this.#bytes - bytes)
+  }
+
+  /** Another one with as much as there is here, or that share of both bursts where that is more. */
+  another(now: number, share: number): TrafficBudget {
+    this.#fill(now)
+    const other = new TrafficBudget(this.#rates, now)
+    other.#messages = Math.max(this.#messages, this.#rates.messageBurst * share)
+    other.#bytes = Math.max(this.#bytes, this.#rates.byteBurst * share)
+    return other
+  }
+
+  #fill(now: number): void {
+    if (now === this.#filledAt) return
+    const { messageRate, messageBurst, byteRate, byteBurst } = this.#rates
+    const elapsed = now - this.#filledAt
+    this.#messages = filled(this.#messages, elapsed, messageRate, messageBurst)
+    this.#bytes = filled(this.#bytes, elapsed, byteRate, byteBurst)
+    this.#filledAt = now
   }
 }
 
