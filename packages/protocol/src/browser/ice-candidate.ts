@@ -35,7 +35,8 @@ export class CandidateGroups {
   }
 
   add(candidate: RTCIceCandidateInit): void {
-    if (!candidate.candidate) return
+    // No browser waits at a TCP port for what would come from there.
+    if (!candidate.candidate || candidate.candidate.includes(' tcptype active')) return
     if (this.#group.length === 0) this.#turn.port2.postMessage(null)
     this.#group.push(utf8(JSON.stringify(candidate)))
     if (this.#group.length === MOST_IN_GROUP) this.#flush()
