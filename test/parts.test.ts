@@ -76,3 +76,14 @@ test('a part that is not to be had is an error with a code, and is tried again w
   await one.page.unroute(PARTS)
   expect(await delegate(one, other.id)).toBe('UNKNOWN_CAPABILITY')
 })
+
+test('a page that cannot load simple-peer makes no peer, says so, and can try again', async () => {
+  tests.allowProblem(/Failed to load resource/)
+  const page = await tests.openPage('session-store.html')
+  const start = () =>
+    page.evaluate((url) => window.startPeer(url).catch(({ code }: { code: string }) => code), signaling)
+  await page.route(/\/lite-[^/]*\.js$/, (route) => route.abort())
+  expect(await start()).toBe('LOAD_FAILED')
+  await page.unroute(/\/lite-[^/]*\.js$/)
+  expect(await start()).toMatch(/^did:key:/)
+})

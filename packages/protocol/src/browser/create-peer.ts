@@ -46,11 +46,11 @@ async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPee
   let report = (error: TsunagiError): void => {
     problems.push(error)
   }
-  const crypto = await createCryptoProvider()
-  const [database, meshKeys, transport] = await Promise.all([
+  // First what has to be loaded: where that fails, nothing was taken yet.
+  const [crypto, transport] = await Promise.all([createCryptoProvider(), createWebRtcTransport()])
+  const [database, meshKeys] = await Promise.all([
     openStore((error) => report(error)),
     deriveMesh(crypto, options.mesh, options.secret),
-    createWebRtcTransport(),
   ])
   const identity = await loadIdentity(database, slot.number, crypto, Date.now())
   if (identity.storageFailure !== undefined) report(identity.storageFailure)
