@@ -35,6 +35,9 @@ test.each([
   [[1, [2]]],
   [{ b: 1, a: { c: [] } }],
   [new Uint8Array(300)],
+  ['\ufeff'],
+  ['\ufeff\ufefftext of a file'],
+  [{ ['\ufeffkey']: [`\ufeff${'x'.repeat(70_000)}`, `\ufeff${'x'.repeat(253)}`] }],
 ])('%j comes back as it was', (value) => {
   expect(decodeCbor(encodeCbor(value))).toEqual(value)
 })

@@ -3,7 +3,7 @@ import { type DecodeOptions, decode, type EncodeOptions, encode, rfc8949EncodeOp
 import * as v from 'valibot'
 import { TsunagiError } from '../errors.ts'
 import { PROTOCOL } from '../limits.ts'
-import { type Bytes, equalBytes, isWellFormed } from './bytes.ts'
+import { type Bytes, equalBytes, isWellFormed, utf8 } from './bytes.ts'
 
 type TypeEncoder = NonNullable<EncodeOptions['typeEncoders']>[string]
 
@@ -112,7 +112,10 @@ function reason(cause: unknown): string {
   return 'reading it failed'
 }
 
-/** Counts how deep the arrays and maps under way are nested, before anything recurses into them. */
+/** U+FEFF at the begin of a text, which the decoder of UTF-8 takes for a sign that it is one, and leaves out. */
+const MARK = utf8('\ufeff')
+
+/** Counts how deep the arrays and maps under way are nested, before anything recurses into them; gives texts their first character. */
 class BoundedTokenizer extends Tokenizer {
   readonly #open: number[] = []
 
@@ -121,7 +124,9 @@ class BoundedTokenizer extends Tokenizer {
   }
 
   override next() {
+    const at = this.pos()
     const token = super.next()
+    if (token.type.name === 'string' && this.#isMarked(at)) token.value = `\ufeff${token.value}`
     while (this.#open.length > 0 && this.#open.at(-1) === 0) this.#open.pop()
     const last = this.#open.length - 1
     if (last >= 0) this.#open[last] = (this.#open[last] as number) - 1
@@ -131,5 +136,12 @@ class BoundedTokenizer extends Tokenizer {
       if (this.#open.length > PROTOCOL.maxDepth) throw new Error('nested too deeply')
     }
     return token
+  }
+
+  /** Whether the text whose item begins there begins with the mark. */
+  #isMarked(at: number): boolean {
+    const info = (this.data[at] ?? 0) & 31
+    const text = at + (info < 24 ? 1 : 1 + 2 ** (info - 24))
+    return MARK.every((byte, n) => this.data[text + n] === byte)
   }
 }
