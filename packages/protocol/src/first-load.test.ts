@@ -5,7 +5,7 @@ import { build, defaultClientConditions, type Rolldown } from 'vite'
 import { expect, test } from 'vitest'
 
 /** Bytes of gzip. The aim is 40 kB; what stands in its way is the list that a failure prints. */
-const MOST_FIRST_LOAD = 95_200
+const MOST_FIRST_LOAD = 96_000
 
 /** Chunks that a page loads when it first needs them; the last is for hosts without WebCrypto. */
 const LATER = ['noble', 'work', 'transfers', 'bulk', '__vite-browser-external_crypto']
