@@ -67,7 +67,7 @@ const limitsSchema = v.pipe(
     pairMessageBurst: between(1, 1_000_000, 400),
     pairByteRate: between(1 * KiB, 1_024 * MiB, 512 * KiB),
     pairByteBurst: between(1 * KiB, 1_024 * MiB, 2 * MiB),
-    /** Addressees of one socket for which that is remembered. */
+    /** Addressees of one socket for which that is remembered, and as many before them, while it sends more than half of one's share. */
     maxPairs: between(1, 100_000, 64),
     /**
      * Messages dropped for their rate within a minute before the socket is closed, each 4 KiB counted as one more: a slip is
@@ -78,7 +78,10 @@ const limitsSchema = v.pipe(
     sendHighMark: between(PROTOCOL.maxSignaling, 64 * MiB, 1 * MiB),
     /** What was handed to a socket must have left within this time: who reads, but too slowly for what comes, holds its queue no longer. */
     writeDeadline: between(1, DAY, 15_000),
-    /** Bytes that may wait for all readers together. Above it the longest queues are closed, looked over this often. */
+    /**
+     * Bytes that may wait for all readers together. Above it the longest queues are closed. All sockets are looked over this
+     * often, or as often as the shortest of their times is long; by one such step may what ends with time end later.
+     */
     maxQueued: between(PROTOCOL.maxSignaling, 1_024 * 1_024 * MiB, 256 * MiB),
     queueSweep: between(1, DAY, 1_000),
     /** WebSocket pings go this often, below the 30 to 60 s after which proxies and NATs forget a quiet connection. */

@@ -1,4 +1,4 @@
-import { encodeSignaling, SIGNALING_CLOSE, SIGNALING_TYPES, utf8 } from '@tsunagi/protocol/signaling'
+import { encodeSignaling, PROTOCOL, SIGNALING_CLOSE, SIGNALING_TYPES, utf8 } from '@tsunagi/protocol/signaling'
 import { expect, test } from 'vitest'
 import { connect, crypto, joined, MESH, serve } from './serve.fixture.ts'
 
@@ -47,6 +47,16 @@ test('what is relayed arrives as it was sent, under the key its sender proved', 
     payload: utf8('not even CBOR'),
   })
   await carol.client.ping()
+})
+
+test('a relay of any length arrives whole, also where the head of its frame becomes longer', async () => {
+  const server = await serve()
+  const [alice, bob] = [await joined(server), await joined(server)]
+  for (const length of [34, 125, 126, 65_535, PROTOCOL.maxSignaling]) {
+    const payload = crypto.randomBytes(length - 33)
+    alice.client.relay(bob.key.publicKey, payload)
+    expect((await bob.client.next('relay')).payload).toEqual(payload)
+  }
 })
 
 test('relays of one peer to another keep their order', async () => {
