@@ -21,8 +21,9 @@ async function start(): Promise<void> {
   const server = await createSignalingServer({ ...settings, webApp, log })
   const stop = () => {
     server.close().then(() => {
-      logs.flushSync()
-      process.exit(0)
+      // Not flushSync(): that would overtake a line that is being written.
+      logs.once('close', () => process.exit(0))
+      logs.end()
     }, fail)
   }
   process.once('SIGTERM', stop)
