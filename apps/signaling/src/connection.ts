@@ -28,6 +28,7 @@ import { keyBytes, type Mail, type Member, type Mesh, type Meshes, mapKey, type 
 import type { Metrics } from './metrics.ts'
 import { PairBudgets } from './pairs.ts'
 import type { PeerSocket, SocketOwner } from './peer-socket.ts'
+import { ACCEPTED, isFromPeer, type State } from './states.ts'
 import { TokenBucket, TrafficBudget, type TrafficRates } from './token-bucket.ts'
 import { type TurnOptions, turnServer } from './turn.ts'
 import type { Waking } from './waking.ts'
@@ -49,37 +50,8 @@ export interface ConnectionHost {
   readonly waking: Waking
 }
 
-type State = 'unproven' | 'proving' | 'proven' | 'closed'
-type FromPeer = 'join' | 'relay' | 'ping' | 'announce' | 'discover' | 'wake_up' | 'mail_taken' | 'push_subscribe'
 type ErrorPayload = SignalingPayload<'error'>
 type CloseKind = keyof typeof SIGNALING_CLOSE
-
-const NOTHING = {
-  join: false,
-  relay: false,
-  ping: false,
-  announce: false,
-  discover: false,
-  wake_up: false,
-  mail_taken: false,
-  push_subscribe: false,
-}
-/** What is taken in which state; the rest is answered INVALID_STATE. */
-const ACCEPTED: Record<State, Record<FromPeer, boolean>> = {
-  unproven: { ...NOTHING, join: true, ping: true },
-  proving: { ...NOTHING, ping: true },
-  proven: {
-    join: false,
-    relay: true,
-    ping: true,
-    announce: true,
-    discover: true,
-    wake_up: true,
-    mail_taken: true,
-    push_subscribe: true,
-  },
-  closed: NOTHING,
-}
 
 const CLOSE_REASONS: Record<CloseKind, string> = {
   goingAway: 'The server is stopping.',
@@ -499,10 +471,6 @@ function roomFor(member: Member, mesh: Mesh, account: KeyAccount, limits: Signal
   const isNew = mesh.member(member.publicKey) === undefined
   if (isNew && account.meshes >= limits.maxMeshesPerKey) return 'maxMeshesPerKey'
   return mesh.join(member) ? undefined : 'maxMembers'
-}
-
-function isFromPeer(message: SignalingMessage): message is SignalingMessage & { readonly type: FromPeer } {
-  return message.type in NOTHING
 }
 
 /** Nothing comes back with time: who has not proved a key soon is closed. */
