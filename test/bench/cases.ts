@@ -13,7 +13,7 @@ export interface Measurement {
 }
 
 const SIZE = 200
-const SMALL = 20_000
+const SMALL = 50_000
 const ECHOES = 500
 const MIB = 1024 * 1024
 const BULK = 64 * MIB

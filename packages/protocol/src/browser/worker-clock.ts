@@ -11,10 +11,14 @@ interface Timer {
   readonly pageTimer: ReturnType<typeof setTimeout>
 }
 
+/** Hidden pages have their timers held back to one a second: a shorter delay of a visible one is never later than that, if it is hidden meanwhile. */
+const SHORT = 1_000
+
 /**
  * A clock that keeps time in hidden pages too (SPEC §7); delays up to 2^31 − 1 milliseconds. Each timer runs twice, in a
  * worker and in the page, and the first to come counts: so none is lost where the worker cannot start (a content
- * security policy, a network that is gone) or ends, and order holds, since each of the two keeps it.
+ * security policy, a network that is gone) or ends, and order holds, since each of the two keeps it. Short ones of a visible page,
+ * of which there may be many a second, run in the page alone: to ask the worker takes it a millisecond.
  */
 export function createWorkerClock(): WorkerClock {
   const timers = new Map<number, Timer>()
@@ -62,9 +66,10 @@ export function createWorkerClock(): WorkerClock {
       if (closed) return () => undefined
       const id = ++lastId
       timers.set(id, { action, pageTimer: setTimeout(fire, delay, id) })
-      ask({ id, delay })
+      const isOfPage = delay < SHORT && document.visibilityState === 'visible'
+      if (!isOfPage) ask({ id, delay })
       return () => {
-        if (take(id)) ask({ id })
+        if (take(id) && !isOfPage) ask({ id })
       }
     },
     close() {
