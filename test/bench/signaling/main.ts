@@ -22,6 +22,8 @@ const MOST_CONNECTIONS = 9_000
 /** Joins under way at once, and messages. */
 const JOINS = 100
 const MESSAGES = 256
+/** Of fewer connections what else a collection finds or leaves is more than they take. */
+const LEAST_FOR_MEMORY = 1_000
 /** Clients before those that count. */
 const WARMING = 100
 /** Milliseconds until a server is quiet. */
@@ -30,7 +32,7 @@ const SETTLING = 1_000
 interface Figures {
   readonly 'joins/s': number
   readonly 'joins per CPU second': number
-  /** Of an idle connection; ours has proved its key. */
+  /** Of an idle connection; ours has proved its key. NaN where there were too few to tell. */
   readonly 'bytes per connection': number
   readonly 'messages/s': number
   readonly 'messages per CPU second': number
@@ -106,7 +108,7 @@ async function measure(kind: Kind, connections: number): Promise<Figures> {
     return {
       'joins/s': connections / joined,
       'joins per CPU second': connections / (joining.cpu - empty.cpu),
-      'bytes per connection': (idle.memory - empty.memory) / connections,
+      'bytes per connection': connections < LEAST_FOR_MEMORY ? Number.NaN : (idle.memory - empty.memory) / connections,
       'messages/s': times.length / seconds,
       'messages per CPU second': times.length / (busy.cpu - idle.cpu),
       p50: quantile(times, 0.5),
