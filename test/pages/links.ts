@@ -19,6 +19,17 @@ const rest: Omit<LinkImplementation, 'transports'> = {
     const sdp = new TextDecoder().decode(description)
     return new TextEncoder().encode(sdp.replace(/^a=fingerprint:.*$/m, `a=fingerprint:sha-256 ${hex.toUpperCase()}`))
   },
+  apart(description) {
+    const encoder = new TextEncoder()
+    const lines = new TextDecoder().decode(description).split('\r\n')
+    const isCandidate = (line: string) => line.startsWith('a=candidate:')
+    return {
+      description: encoder.encode(lines.filter((line) => !isCandidate(line)).join('\r\n')),
+      candidates: lines
+        .filter(isCandidate)
+        .map((line) => encoder.encode(JSON.stringify({ candidate: line.slice('a='.length), sdpMLineIndex: 0 }))),
+    }
+  },
 }
 
 window.liveResources = watchResources()

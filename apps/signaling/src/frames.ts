@@ -1,7 +1,6 @@
 /**
  * WebSocket frames to a peer: binary, in one piece, not masked, not compressed (RFC 6455 §5.2). ws writes the head of a frame and
- * what is in it as two buffers; as one, a relay takes a fifth less of the processor (measured), and all who are told the same
- * get the same buffer.
+ * what is in it as two buffers; as one, a relay takes less of the processor.
  */
 const BINARY = 0x82
 /** Lengths from here on are written in two bytes, and from LONG on in eight. */

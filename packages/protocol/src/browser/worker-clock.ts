@@ -11,7 +11,7 @@ interface Timer {
   readonly pageTimer: ReturnType<typeof setTimeout>
 }
 
-/** Hidden pages have their timers held back to one a second: a shorter delay of a visible one is never later than that, if it is hidden meanwhile. */
+/** Browsers hold timers of hidden pages back to one a second: by so much a short one is late at most, if its page is hidden meanwhile. */
 const SHORT = 1_000
 
 /**

@@ -5,7 +5,7 @@ import { SESSION_TYPES } from '../messages.ts'
 import type { DurableState } from '../session/host.ts'
 import type { StoredMessage } from '../session/store.ts'
 
-/** @param id '' where the message is not durable */
+/** @param id '' where it was refused */
 export function asDelivery(id: string, accepted: Promise<void>, delivered: Promise<void>): Delivery {
   const delivery = delivered.catch((cause: unknown) => {
     throw publicError(cause)

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { fromUtf8 } from '../wire/bytes.ts'
+import { CandidateGroups } from './ice-candidate.ts'
+
+const udp = { candidate: 'candidate:1 1 udp 2113937151 a.local 50000 typ host', sdpMid: '0' }
+const relayed = { candidate: 'candidate:2 1 udp 2000 192.0.2.1 50001 typ relay', sdpMid: '0' }
+const tcp = { candidate: 'candidate:3 1 tcp 1518280447 a.local 9 typ host tcptype active', sdpMid: '0' }
+
+test('candidates found in one go are told together, without those that lead nowhere', async () => {
+  const told = await new Promise<string[]>((fulfil) => {
+    const groups = new CandidateGroups((candidates) => {
+      groups.end()
+      fulfil(candidates.map(fromUtf8))
+    })
+    for (const candidate of [tcp, udp, { candidate: '' }, relayed]) groups.add(candidate)
+  })
+  expect(told.map((text) => JSON.parse(text))).toEqual([udp, relayed])
+})
