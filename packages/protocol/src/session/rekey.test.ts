@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWebCryptoProvider } from '../crypto/webcrypto.ts'
 import { KeySchedule } from '../handshake/key-schedule.ts'
 import { LIMITS } from '../limits.ts'
@@ -6,6 +6,11 @@ import type { Bytes } from '../wire/bytes.ts'
 import { SessionPair, type Side } from './session-pair.fixture.ts'
 
 const crypto = createWebCryptoProvider()
+
+vi.mock('../limits.ts', async (load) => {
+  const { LIMITS, PROTOCOL } = await load<typeof import('../limits.ts')>()
+  return { LIMITS: { ...LIMITS }, PROTOCOL }
+})
 
 /** Smaller than any real one, so that a test reaches them. */
 const limits = LIMITS as { rekeyFrames: number; rekeyBytes: number }
