@@ -8,6 +8,7 @@ import type { ConsentDesk } from './consent.ts'
 import { sizeOf, withMarks } from './files.ts'
 import type { Delegated, IncomingTask } from './incoming-task.ts'
 import type { UsePolicies } from './policy.ts'
+import type { PolicyUses } from './policy-uses.ts'
 import { schemaCheck } from './schema-check.ts'
 import type { Workplaces } from './workplaces.ts'
 
@@ -28,6 +29,7 @@ export const NOT_AGREED: TaskRefusal = { reason: 'refused', message: 'The user o
 
 export interface AdmissionOptions {
   readonly policies: UsePolicies
+  readonly uses: PolicyUses
   readonly consents: ConsentDesk
   readonly workplaces: Workplaces
   /** Tasks under way. */
@@ -49,10 +51,10 @@ export class Admission {
     size: number,
     now: number,
   ): TaskRefusal | undefined {
-    const { policies, consents, workplaces, live } = this.#options
+    const { policies, uses, consents, workplaces, live } = this.#options
     const whole = size + sizeOf(files)
     const underWay = live().filter(({ info }) => info.peer === caller && info.capability === capability)
-    const refusal = policies.refusal(capability, caller, underWay.length, whole, now)
+    const refusal = uses.refusal(capability, caller, underWay.length, whole, now)
     if (refusal !== undefined) return refusal
     const asks = policies.of(capability).who === 'ask'
     if (asks ? !consents.hasRoom(caller) : !workplaces.hasRoom(offered, size)) return FULL

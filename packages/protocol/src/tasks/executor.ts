@@ -13,6 +13,7 @@ import { checkedResult, type Delegated, type IncomingTask, keyOf } from './incom
 import { Intake, type IntakeOptions } from './intake.ts'
 import { TaskLedger } from './ledger.ts'
 import { type SendResult, shortened } from './payload.ts'
+import { PolicyUses } from './policy-uses.ts'
 import { Renewal } from './renewal.ts'
 import { TaskReplies } from './replies.ts'
 import { isTerminal } from './states.ts'
@@ -42,6 +43,7 @@ export class TaskExecutor {
   readonly #ledger: TaskLedger<IncomingTask>
   readonly #renewal: Renewal
   readonly #archive: ExecutorArchive
+  readonly #uses: PolicyUses
   readonly #workplaces: Workplaces
   readonly #replies: TaskReplies
   readonly #files: ExecutorFiles
@@ -66,7 +68,8 @@ export class TaskExecutor {
       (caller, task_ids) => this.#replies.tell(caller, 'task_renew', { task_ids }),
     )
     this.#archive = new ExecutorArchive(options.store, options.onError)
-    this.#workplaces = new Workplaces(options, {
+    this.#uses = new PolicyUses(options.policies)
+    this.#workplaces = new Workplaces(options, this.#uses, {
       onStart: (task) => this.#start(task),
       onOutput: (task, offered, output) => void this.#deliver(task, offered, output),
       onFailed: (task, code, message) => this.#end(task, 'fail', code, message),
@@ -81,6 +84,7 @@ export class TaskExecutor {
       ledger: this.#ledger,
       renewal: this.#renewal,
       archive: this.#archive,
+      uses: this.#uses,
       workplaces: this.#workplaces,
       replies: this.#replies,
       files: this.#files,
@@ -225,7 +229,7 @@ export class TaskExecutor {
       const files = placesOf(blobs)
       payload = checkedResult(task, offered, value, files)
       if (policies.of(capability).bytes !== undefined) {
-        policies.count(capability, peer, { bytes: encodeCbor(payload).length + sizeOf(files) }, clock.now())
+        this.#uses.count(capability, peer, { bytes: encodeCbor(payload).length + sizeOf(files) }, clock.now())
       }
       if (blobs.length > 0) await this.#files.send(task, blobs)
     } catch (cause) {

@@ -16,6 +16,7 @@ import { type Delegated, type Given, IncomingTask, newInfo } from './incoming-ta
 import type { TaskLedger } from './ledger.ts'
 import type { SendMessage } from './payload.ts'
 import type { UsePolicies } from './policy.ts'
+import type { PolicyUses } from './policy-uses.ts'
 import type { Renewal } from './renewal.ts'
 import type { TaskReplies } from './replies.ts'
 import { isTerminal } from './states.ts'
@@ -35,6 +36,7 @@ export interface IntakeParts {
   readonly ledger: TaskLedger<IncomingTask>
   readonly renewal: Renewal
   readonly archive: ExecutorArchive
+  readonly uses: PolicyUses
   readonly workplaces: Workplaces
   readonly replies: TaskReplies
   readonly files: ExecutorFiles
@@ -54,6 +56,7 @@ export class Intake {
     this.#consents = new ConsentDesk(options.clock)
     this.#admission = new Admission({
       policies: options.policies,
+      uses: parts.uses,
       consents: this.#consents,
       workplaces: parts.workplaces,
       live: () => parts.ledger.live,
@@ -63,7 +66,7 @@ export class Intake {
   /** A caller has a task that is not known here. */
   consider(key: string, caller: PeerId, payload: Delegated): void {
     const { capabilities, policies, clock } = this.#options
-    const { replies } = this.#parts
+    const { replies, uses } = this.#parts
     const { capability, task_id, files = [] } = payload
     const offered = capabilities.find(capability)
     if (offered === undefined) {
@@ -78,7 +81,7 @@ export class Intake {
     }
     const task = this.#newTask(key, payload, bytes.length, newInfo(caller, payload, clock.now()))
     task.offered = offered
-    policies.count(capability, caller, { bytes: bytes.length + sizeOf(files) }, clock.now())
+    uses.count(capability, caller, { bytes: bytes.length + sizeOf(files) }, clock.now())
     const policy = policies.of(capability)
     if (policy.who === 'ask') void this.#ask(task, offered, policy, bytes)
     else this.#admit(task, offered, bytes)

@@ -4,14 +4,13 @@ import { LIMITS } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 import type { CapabilityRegistry, OfferedCapability } from './capabilities.ts'
 import { type IncomingTask, messageOf } from './incoming-task.ts'
-import type { UsePolicies } from './policy.ts'
+import type { PolicyUses } from './policy-uses.ts'
 import { TaskQueue } from './queue.ts'
 import { isTerminal } from './states.ts'
 
 export interface WorkplaceOptions {
   readonly clock: Clock
   readonly capabilities: CapabilityRegistry
-  readonly policies: UsePolicies
 }
 
 /** None of them may throw. */
@@ -28,14 +27,16 @@ export interface WorkplaceEvents {
 
 export class Workplaces {
   readonly #options: WorkplaceOptions
+  readonly #uses: PolicyUses
   readonly #events: WorkplaceEvents
   readonly #queue = new TaskQueue<IncomingTask>()
   /** Tasks whose handler has not returned, also where the task itself has ended. */
   readonly #running = new Set<IncomingTask>()
   #meanDuration: number = LIMITS.firstTaskDuration
 
-  constructor(options: WorkplaceOptions, events: WorkplaceEvents) {
+  constructor(options: WorkplaceOptions, uses: PolicyUses, events: WorkplaceEvents) {
     this.#options = options
+    this.#uses = uses
     this.#events = events
   }
 
@@ -81,7 +82,7 @@ export class Workplaces {
 
   /** Runs the handler, then those that waited for the place. Never rejects. */
   async run(task: IncomingTask, offered: OfferedCapability): Promise<void> {
-    const { clock, policies } = this.#options
+    const { clock } = this.#options
     const { capability, peer } = task.info
     this.#running.add(task)
     if (!this.#events.onStart(task)) {
@@ -102,7 +103,7 @@ export class Workplaces {
     }
     this.#running.delete(task)
     const duration = Math.max(0, clock.now() - startedAt)
-    policies.count(capability, peer, { milliseconds: duration }, clock.now())
+    this.#uses.count(capability, peer, { milliseconds: duration }, clock.now())
     this.#meanDuration += (duration - this.#meanDuration) / 8
     if (!isTerminal(task.info.state)) {
       task.releaseTimers()
@@ -121,8 +122,8 @@ export class Workplaces {
 
   /** Ends the task when its caller has used up the time that the policy allows. */
   #limitTime(task: IncomingTask): void {
-    const { clock, policies } = this.#options
-    const left = policies.timeLeft(task.info.capability, task.info.peer, clock.now())
+    const { clock } = this.#options
+    const left = this.#uses.timeLeft(task.info.capability, task.info.peer, clock.now())
     if (left > LIMITS.maxDeadline) return
     const message = 'The time that this peer allows you of that capability is used up.'
     task.release.push(clock.after(Math.max(0, left), () => this.#events.onFailed(task, 'TASK_REJECTED', message)))
