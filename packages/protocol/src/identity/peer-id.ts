@@ -1,9 +1,10 @@
 /** Peer ids: `did:key` text of an Ed25519 public key (SPEC §2; multicodec 0xed 0x01, multibase base58btc). */
-import { base58 } from '@scure/base'
+import baseX from 'base-x'
 import type { PeerId } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { type Bytes, concat } from '../wire/bytes.ts'
 
+const base58 = baseX('123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz')
 const PREFIX = 'did:key:z'
 const MULTICODEC = new Uint8Array([0xed, 0x01])
 /** `did:key:z` and 34 bytes in base58: the longest text a key can have. */
