@@ -5,6 +5,7 @@ import { LIMITS } from './limits.ts'
 import { Mesh, type MeshPeer, watch } from './mesh.fixture.ts'
 import { SIGNALING_CLOSE } from './messages.ts'
 import type { SigningKey } from './ports.ts'
+import { MemoryStore } from './session/memory-store.fixture.ts'
 import { compareBytes } from './wire/bytes.ts'
 
 const crypto = createWebCryptoProvider()
@@ -176,6 +177,32 @@ describe('a link that is lost', () => {
     expect([task().code, sent().code]).toEqual(['TASK_DEADLINE', 'LINK_LOST'])
     expect(a.left.map(({ id }) => id)).toEqual([b.id])
   })
+})
+
+test('what a peer can do is asked again where its page went before it answered', async () => {
+  const key = await mesh.crypto.generateSigningKey()
+  const store = new MemoryStore()
+  const a = await mesh.join('a', { store: new MemoryStore() })
+  const old = await mesh.join('b', { key, store })
+  await mesh.pass(1_000)
+  const session = a.sees(old)?.session?.id
+  old.service.on('trace', ({ direction, type }) => {
+    if (direction === 'in' && type === 'capability_query') mesh.onLinkFrame = () => undefined
+  })
+  provideAll(old)
+  await mesh.pass(1_000)
+  expect(a.sees(old)?.capabilities).toEqual([])
+
+  mesh.net.cut()
+  mesh.onLinkFrame = (frame, deliver) => deliver(frame)
+  const { onRelay } = mesh.server
+  // It is met when it can do again what the page before it could.
+  mesh.server.onRelay = () => undefined
+  const next = await mesh.join('b', { key, store: store.crash() })
+  provideAll(next)
+  mesh.server.onRelay = onRelay
+  await mesh.pass(30_000)
+  expect(a.sees(next)).toMatchObject({ session: { id: session, state: 'established' }, capabilities: [{}, {}] })
 })
 
 test('a page that comes back with its key and nothing else gets a new session, and what waited for the old one is rejected', async () => {

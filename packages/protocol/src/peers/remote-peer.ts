@@ -131,6 +131,8 @@ export class RemotePeer {
 
   /** The peer has proven itself over `channel`: its session goes on there, or a new one begins. */
   attach(channel: Channel): LinkEvents {
+    // The page that was asked may be gone, and its answer with it.
+    this.#askedForDigest = undefined
     const { session } = this
     if (session.answersTo(channel.sessionId)) return session.attach(channel)
     void session.close(
@@ -207,7 +209,6 @@ export class RemotePeer {
     if (state === 'suspended') this.#host.onSuspended(this)
     if (isOver(state)) {
       this.#load = 0
-      this.#askedForDigest = undefined
       this.#host.onOver(this, reason)
     }
     this.#changed()
