@@ -283,6 +283,54 @@ describe('for links of several kinds', () => {
   })
 })
 
+describe('an initiator whose link does not open', () => {
+  const deaf = (real: LinkTransport): LinkTransport => ({
+    ...real,
+    offer(...rest) {
+      const attempt = real.offer(...rest)
+      const { description, opened } = attempt
+      return {
+        description,
+        opened,
+        accept: () => undefined,
+        addCandidates: () => undefined,
+        abort: () => attempt.abort(),
+      }
+    },
+  })
+
+  test('gives way to what the other side begins after it has answered: its page is another one', async () => {
+    await meet({ transport: deaf })
+    alice.manager.sendHandshake(bob.id, 'memory')
+    await lab.settle()
+    lab.peers.splice(lab.peers.indexOf(bob), 1)
+    const next = await lab.peer('higher, loaded anew', { key: bob.key })
+    lab.clock.advance(1)
+    next.manager.sendHandshake(alice.id, 'memory')
+    await lab.settle()
+    expect(await keysAgree(alice.channel, next.channel)).toBe(true)
+    expect([alice.channel.initiator, alice.refused, alice.failed]).toEqual([false, [], []])
+  })
+
+  test('does not give way to what the other side began before it answered, whenever that comes', async () => {
+    await meet({ transport: deaf })
+    const { server } = lab
+    let late: Mail | undefined
+    lab.server = (mail) => {
+      late ??= mail
+    }
+    bob.manager.sendHandshake(alice.id, 'memory')
+    await lab.settle()
+    lab.server = server
+    lab.clock.advance(1)
+    alice.manager.sendHandshake(bob.id, 'memory')
+    await lab.settle()
+    lab.deliver(late as Mail)
+    await lab.settle()
+    expect(alice.refused).toEqual(['HANDSHAKE_IN_PROGRESS'])
+  })
+})
+
 test('a newer handshake replaces an older one of the same peer that is half open, and an older one does not', async () => {
   const lost: Mail[] = []
   lab.server = (mail) => {

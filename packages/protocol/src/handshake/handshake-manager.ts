@@ -185,7 +185,8 @@ export class HandshakeManager {
     // Both have begun: where one side's go on, all of them do, or each could end with another session than the other.
     const ours = this.#with(peer).filter((attempt) => attempt instanceof Initiator)
     const current = this.#with(peer).find((attempt) => attempt.kind === kind)
-    const stayInitiator = ours.length > 0 && compareBytes(this.#host.key.publicKey, peer) < 0
+    const isLower = compareBytes(this.#host.key.publicKey, peer) < 0
+    const stayInitiator = isLower && ours.some((attempt) => !attempt.isAnsweredBefore(timestamp))
     const isOlder = current instanceof Responder && timestamp < current.startedAt
     if (stayInitiator || isOlder) {
       throw new TsunagiError('HANDSHAKE_IN_PROGRESS', 'Another handshake with this peer goes on instead.')

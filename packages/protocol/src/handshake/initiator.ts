@@ -24,6 +24,8 @@ interface Offered {
 /** The side that begins (SPEC §4.2): message 1, the check of message 2, message 3 on the open link. */
 export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
   #offered: Offered | undefined
+  /** When the other side sent message 2, by its clock. */
+  #answeredAt: number | undefined
 
   constructor(options: AttemptOptions) {
     const { host, transport } = options
@@ -33,6 +35,14 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
   /** Message 1 is on its way, as far as this side knows. */
   get isUnanswered(): boolean {
     return this.state === 'awaiting_ack'
+  }
+
+  /**
+   * Whether the other side has answered before that time, by its clock. One that answers begins nothing itself, so that what it begins
+   * after it had answered tells that it knows of this handshake no more.
+   */
+  isAnsweredBefore(time: number): boolean {
+    return this.#answeredAt !== undefined && this.#answeredAt < time
   }
 
   sendHandshake(): void {
@@ -63,6 +73,7 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
     if (!offered || !this.move('ack')) {
       throw new TsunagiError('INVALID_STATE', 'The peer answered a handshake that has its answer.')
     }
+    this.#answeredAt = ack.envelope.timestamp
     this.step(async () => {
       const answered = decodeAs(ackOffer, ack.payload.offer, 'Offer of handshake_ack')
       this.#checkOffer(answered, offered)
@@ -76,8 +87,10 @@ export class Initiator extends Attempt<InitiatorState, InitiatorEvent> {
   async #checkAck(ack: Verified<'handshake_ack'>, answered: AckOffer, offered: Offered): Promise<KeySchedule> {
     const { crypto, meshSecret } = this.host
     offered.transcript.add(ack.payload.offer)
-    const hash = await offered.transcript.hash()
-    const schedule = await KeySchedule.agree(crypto, offered.ephemeral, answered.ephemeral, meshSecret)
+    const [hash, schedule] = await Promise.all([
+      offered.transcript.hash(),
+      KeySchedule.agree(crypto, offered.ephemeral, answered.ephemeral, meshSecret),
+    ])
     await checkProof(crypto, this.peer, schedule, 'responder', hash, ack.payload)
     offered.transcript.add(ack.frame)
     return schedule
