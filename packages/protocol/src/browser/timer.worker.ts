@@ -1,23 +1,23 @@
 /** Counts time for a page: timers of hidden pages are slowed to one a second or a minute, those of workers are not. */
 
-/** Sets timer `id`, or cancels it where there is no delay. The answer to a timer is its id, once it is due. */
-export interface TimerRequest {
-  readonly id: number
-  /** Milliseconds. */
-  readonly delay?: number
-}
+/** Sets each timer to fire at its time, in milliseconds since 1970, or stops it where there is none. The answer to a timer is its id, once it is due. */
+export type TimerRequests = readonly (readonly [id: number, due: number | undefined])[]
 
 const timers = new Map<number, ReturnType<typeof setTimeout>>()
 
-self.onmessage = ({ data: { id, delay } }: MessageEvent<TimerRequest>) => {
-  if (delay === undefined) {
-    clearTimeout(timers.get(id))
-    timers.delete(id)
-    return
+self.onmessage = ({ data }: MessageEvent<TimerRequests>) => {
+  for (const [id, due] of data) {
+    if (due === undefined) stop(id)
+    else timers.set(id, setTimeout(fire, due - Date.now(), id))
   }
-  const fire = () => {
-    timers.delete(id)
-    self.postMessage(id)
-  }
-  timers.set(id, setTimeout(fire, delay))
+}
+
+function stop(id: number): void {
+  clearTimeout(timers.get(id))
+  timers.delete(id)
+}
+
+function fire(id: number): void {
+  timers.delete(id)
+  self.postMessage(id)
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../ports.ts'
-import type { TimerRequest } from './timer.worker.ts'
+import type { TimerRequests } from './timer.worker.ts'
 
 export interface WorkerClock extends Clock {
   /** Ends the worker; no timer fires any more, and none can be set. */
@@ -14,6 +14,9 @@ interface Timer {
 /** Browsers hold timers of hidden pages back to one a second: by so much a short one is late at most, if its page is hidden meanwhile. */
 const SHORT = 1_000
 
+/** Milliseconds until the worker of a visible page hears of timers, of all in one message: most are stopped before that. */
+const ASK_AFTER = 100
+
 /**
  * A clock that keeps time in hidden pages too (SPEC §7); delays up to 2^31 − 1 milliseconds. Each timer runs twice, in a
  * worker and in the page, and the first to come counts: so none is lost where the worker cannot start (a content
@@ -22,6 +25,8 @@ const SHORT = 1_000
  */
 export function createWorkerClock(): WorkerClock {
   const timers = new Map<number, Timer>()
+  /** What the worker is still to be told, by timer. */
+  const requests = new Map<number, number | undefined>()
   let lastId = 0
   let closed = false
   let worker = startWorker()
@@ -45,8 +50,16 @@ export function createWorkerClock(): WorkerClock {
     worker = undefined
   }
 
-  function ask(request: TimerRequest): void {
-    worker?.postMessage(request)
+  /** @param due milliseconds since 1970; undefined stops the timer */
+  function ask(id: number, due?: number): void {
+    requests.set(id, due)
+    if (document.visibilityState !== 'visible') askNow()
+    else if (requests.size === 1) setTimeout(askNow, ASK_AFTER)
+  }
+
+  function askNow(): void {
+    if (requests.size > 0) worker?.postMessage([...requests] satisfies TimerRequests)
+    requests.clear()
   }
 
   function take(id: number): Timer | undefined {
@@ -67,9 +80,9 @@ export function createWorkerClock(): WorkerClock {
       const id = ++lastId
       timers.set(id, { action, pageTimer: setTimeout(fire, delay, id) })
       const isOfPage = delay < SHORT && document.visibilityState === 'visible'
-      if (!isOfPage) ask({ id, delay })
+      if (!isOfPage) ask(id, Date.now() + delay)
       return () => {
-        if (take(id) && !isOfPage) ask({ id })
+        if (take(id) && !isOfPage && !requests.delete(id)) ask(id)
       }
     },
     close() {
