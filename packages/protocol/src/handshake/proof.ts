@@ -22,9 +22,11 @@ export async function prove(
   role: Role,
   transcriptHash: Bytes,
 ): Promise<Proof> {
-  const response = await key.sign(signedBytes(role, transcriptHash))
-  const mac = await crypto.hmac(await schedule.confirmKey(role, transcriptHash), response)
-  return { challenge_response: response, mac }
+  const [response, confirmKey] = await Promise.all([
+    key.sign(signedBytes(role, transcriptHash)),
+    schedule.confirmKey(role, transcriptHash),
+  ])
+  return { challenge_response: response, mac: await crypto.hmac(confirmKey, response) }
 }
 
 /**
@@ -41,11 +43,14 @@ export async function checkProof(
   transcriptHash: Bytes,
   proof: Proof,
 ): Promise<void> {
-  if (!(await crypto.verify(peer, proof.challenge_response, signedBytes(role, transcriptHash)))) {
+  const [isSigned, confirmKey] = await Promise.all([
+    crypto.verify(peer, proof.challenge_response, signedBytes(role, transcriptHash)),
+    schedule.confirmKey(role, transcriptHash),
+  ])
+  if (!isSigned) {
     throw new TsunagiError('CHALLENGE_INVALID', 'The peer did not prove that it took part in this handshake.')
   }
-  const key = await schedule.confirmKey(role, transcriptHash)
-  if (!(await crypto.verifyHmac(key, proof.mac, proof.challenge_response))) {
+  if (!(await crypto.verifyHmac(confirmKey, proof.mac, proof.challenge_response))) {
     throw new TsunagiError(
       'MESH_SECRET_MISMATCH',
       'The peer has another mesh secret: use the same invite link on both.',
