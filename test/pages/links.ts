@@ -6,7 +6,8 @@ import { OneEnd } from './one-end.ts'
 
 declare global {
   interface Window {
-    runLinkCase(name: string): Promise<void>
+    /** @param ahead with connections that were made before they were needed */
+    runLinkCase(name: string, ahead: boolean): Promise<void>
     liveResources(): LiveResources
     end: OneEnd
   }
@@ -33,9 +34,14 @@ const rest: Omit<LinkImplementation, 'transports'> = {
 }
 
 window.liveResources = watchResources()
-window.runLinkCase = async (name) => {
+window.runLinkCase = async (name, ahead) => {
   const found = linkConformance.find((entry) => entry.name === name)
   if (!found) throw new Error(`There is no case of the name ${name}.`)
-  await found.run({ ...rest, transports: await transports })
+  const both = await transports
+  if (ahead) for (const transport of both) transport.prepare?.()
+  await found.run({ ...rest, transports: both })
+  for (const transport of both) transport.close?.()
+  // simple-peer closes a connection in a task of its own.
+  await new Promise((fulfil) => setTimeout(fulfil))
 }
 window.end = new OneEnd(createWebRtcTransport())

@@ -117,6 +117,7 @@ export class PeerService implements Peer {
   readonly #signaling: SignalingClient
   readonly #handshakes: HandshakeManager
   readonly #relayLinks: RelayLinks
+  readonly #transport: LinkTransport
   readonly #connector: Connector
   readonly #search: CapabilitySearch
   readonly contacts: Contacts
@@ -148,7 +149,7 @@ export class PeerService implements Peer {
     this.#onClosed = options.onClosed
     this.#complaints = new Complaints(clock, (error) => this.#events.emit('error', error))
     this.#store = options.store
-    this.#known = new KnownPeers(options.store, (error) => this.report(error))
+    this.#known = new KnownPeers(clock, options.store, (error) => this.report(error))
     this.#inbox = new MessageInbox({
       store: options.store,
       hasListener: () => this.#events.has('message'),
@@ -203,6 +204,7 @@ export class PeerService implements Peer {
       send: (peer, frame) => this.#signaling.relay(peer, frame, 'link'),
     })
     const direct = options.transport
+    this.#transport = direct
     this.#handshakes = new HandshakeManager({
       clock,
       crypto,
@@ -345,6 +347,7 @@ export class PeerService implements Peer {
     this.#known.load(pinned)
     await Promise.all([this.#transfers.restore(), this.#work.restore()])
     for (const message of inbox) this.#inbox.add(message)
+    this.#transport.prepare?.()
     this.#connector.start()
     this.#signaling.start()
     for (const { info } of this.#sessions.sessions.map((session) => this.#remoteOf(session.peer))) {
@@ -370,6 +373,7 @@ export class PeerService implements Peer {
 
   /** The page goes: a wake-up that comes now would be answered by one that nobody sees again. */
   pageGoes(): void {
+    this.#known.flush()
     this.#signaling.leave()
   }
 
@@ -493,12 +497,14 @@ export class PeerService implements Peer {
     const error = closed()
     this.#stopEarly()
     this.#connector.close()
+    this.#transport.close?.()
     this.#wakeUpsForWork.close()
     this.#wakeUps.close(error)
     this.#handshakes.close()
     this.#work.close(error)
     this.#transfers.close(error)
     await this.#sessions.close(error)
+    this.#known.flush()
     this.#signaling.close()
     this.#remotes.clear()
     this.#onClosed()

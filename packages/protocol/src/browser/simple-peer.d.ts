@@ -10,6 +10,9 @@ declare module '@thaunknown/simple-peer/lite.js' {
     /** Undefined where the browser refused to make one; null once destroyed. */
     readonly _pc: RTCPeerConnection | null | undefined
     readonly _channel: RTCDataChannel | null
+    initiator: boolean
+    negotiate(): void
+    removeAllListeners(event: 'error'): void
     signal(description: RTCSessionDescriptionInit): void
     destroy(error?: Error): void
     on(

@@ -18,10 +18,12 @@ import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { CandidateGroups, readCandidate } from './ice-candidate.ts'
 import { MOST_CANDIDATES, readSessionDescription, type SessionDescription } from './session-description.ts'
 
+/** Milliseconds after which the next connection is made ahead: the one that was taken is mostly open by then. */
+const RENEW_AFTER = 100
+
 /** What simple-peer's errors mean to a person, where they come before the link is open. */
 const FAILURES: Record<string, string> = {
-  ERR_PC_CONSTRUCTOR:
-    'The browser made no connection: an ICE server is malformed, or the page has made too many by now.',
+  ERR_PC_CONSTRUCTOR: 'The browser made no connection: the page has made too many by now.',
   ERR_ICE_CONNECTION_FAILURE: 'No direct path to the peer was found; a TURN server is needed.',
   ERR_CONNECTION_FAILURE:
     'No direct path to the peer was found, or it showed another certificate than it had announced.',
@@ -36,12 +38,67 @@ export async function createWebRtcTransport(): Promise<LinkTransport> {
   const { default: Peer } = await import('@thaunknown/simple-peer/lite.js').catch((cause: unknown) => {
     throw loadFailed(cause)
   })
+  const spare = new SpareConnection(Peer)
+  const attempt = (
+    offer: SessionDescription | undefined,
+    ...rest: [(candidates: Bytes[]) => void, readonly IceServer[]]
+  ) => new WebRtcAttempt(spare, offer, ...rest)
   return {
     kind: 'webrtc',
-    offer: (onCandidates, iceServers) => new WebRtcAttempt(Peer, undefined, onCandidates, iceServers),
-    answer: (offer, onCandidates, iceServers) =>
-      new WebRtcAttempt(Peer, readSessionDescription(offer), onCandidates, iceServers),
+    offer: (...rest) => attempt(undefined, ...rest),
+    answer: (offer, ...rest) => attempt(readSessionDescription(offer), ...rest),
     fingerprintOf: (data) => readSessionDescription(data).fingerprint,
+    prepare: () => spare.prepare(),
+    close: () => spare.close(),
+  }
+}
+
+/** One connection made ahead: to make it holds the page up for longer than all that a handshake signs and seals. */
+class SpareConnection {
+  readonly #Peer: typeof SimplePeer
+  #spare: SimplePeer | undefined
+  #isWanted = false
+
+  constructor(Peer: typeof SimplePeer) {
+    this.#Peer = Peer
+  }
+
+  /** There is one from now on, and soon after that was taken another. */
+  prepare(): void {
+    this.#isWanted = true
+    if (this.#spare !== undefined) return
+    const peer = this.#make()
+    this.#spare = peer
+    // Where the browser makes no more of them, the next attempt finds out.
+    peer.on('error', () => {
+      if (this.#spare === peer) this.#spare = undefined
+    })
+  }
+
+  /** It knows no ICE servers, and negotiates when it is told to. */
+  take(): SimplePeer {
+    const peer = this.#spare ?? this.#make()
+    this.#spare = undefined
+    peer.removeAllListeners('error')
+    setTimeout(() => this.#isWanted && this.prepare(), RENEW_AFTER)
+    return peer
+  }
+
+  close(): void {
+    this.#isWanted = false
+    this.#spare?.destroy()
+    this.#spare = undefined
+  }
+
+  #make(): SimplePeer {
+    return new this.#Peer({
+      initiator: false,
+      config: { iceServers: [] },
+      // Agreed beforehand: saves the message that would announce it, and a peer can add no channel of its own.
+      channelConfig: { negotiated: true, id: 0 },
+      // Unused with trickling, but its timer would hold a closed connection in memory for five seconds.
+      iceCompleteTimeout: 1,
+    })
   }
 }
 
@@ -62,7 +119,7 @@ class WebRtcAttempt implements LinkAttempt {
   #rejectOpened!: (reason: Error) => void
 
   constructor(
-    Peer: typeof SimplePeer,
+    spare: SpareConnection,
     offer: SessionDescription | undefined,
     onCandidates: (candidates: Bytes[]) => void,
     iceServers: readonly IceServer[],
@@ -81,14 +138,7 @@ class WebRtcAttempt implements LinkAttempt {
       if (this.#isDescribed) onCandidates(candidates)
       else this.#tellDescription()
     })
-    const peer = new Peer({
-      initiator: offer === undefined,
-      config: { iceServers: iceServers as RTCIceServer[] },
-      // Agreed beforehand: saves the message that would announce it, and a peer can add no channel of its own.
-      channelConfig: { negotiated: true, id: 0 },
-      // Unused with trickling, but its timer would hold a closed connection in memory for five seconds.
-      iceCompleteTimeout: 1,
-    })
+    const peer = spare.take()
     this.#peer = peer
     peer.on('signal', (signal) => {
       if ('candidate' in signal) this.#candidates.add(signal.candidate)
@@ -106,7 +156,25 @@ class WebRtcAttempt implements LinkAttempt {
     addEventListener('pagehide', this.#leave)
     if (!peer._channel) return
     this.#attach(peer._channel)
-    if (offer) this.#setRemote('offer', offer)
+    this.#setIceServers(iceServers)
+    if (offer) {
+      this.#setRemote('offer', offer)
+    } else {
+      peer.initiator = true
+      peer.negotiate()
+    }
+  }
+
+  #setIceServers(iceServers: readonly IceServer[]): void {
+    if (iceServers.length === 0) return
+    try {
+      this.#peer._pc?.setConfiguration({ iceServers: iceServers as RTCIceServer[] })
+    } catch (cause) {
+      const error = new TsunagiError('LINK_FAILED', 'The signaling server names ICE servers that are malformed.', {
+        cause,
+      })
+      this.#peer.destroy(error)
+    }
   }
 
   accept(answer: Bytes): void {

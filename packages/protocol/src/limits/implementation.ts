@@ -68,6 +68,8 @@ export const sessionIdle = 3_600_000
 export const sessionAge = 24 * 3_600_000
 /** Peers once met that the next page still knows: those seen last. */
 export const maxPinned = 4_096
+/** Milliseconds until one that was met is written down, with the name that it tells first: not while its first messages are on their way. */
+export const pinDelay = 100
 /** Sessions are looked over, and their state is stored, this often. */
 export const sessionSweep = 60_000
 /** Durable messages of others that may wait, stored, for a listener to handle them. */

@@ -75,4 +75,8 @@ export interface LinkTransport {
   answer(offer: Bytes, onCandidates: (candidates: Bytes[]) => void, iceServers: readonly IceServer[]): LinkAttempt
   /** Fingerprint stated by a description of the other side. @throws TsunagiError INVALID_FORMAT */
   fingerprintOf(data: Bytes): Bytes
+  /** Links will be tried for: from now on what the next attempt needs is made ahead. */
+  prepare?(): void
+  /** None will be tried for any more: gives back what was made ahead. Attempts under way are not touched. */
+  close?(): void
 }

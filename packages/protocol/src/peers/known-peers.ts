@@ -2,16 +2,23 @@
 import type { PeerId } from '../api.ts'
 import { type TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import type { Clock } from '../ports.ts'
 import type { PinnedPeer, SessionStore } from '../session/store.ts'
 import type { Presence } from '../signaling/presence.ts'
 
 export class KnownPeers {
+  readonly #clock: Clock
   readonly #store: SessionStore | undefined
   readonly #onStorageFailure: (error: TsunagiError) => void
   readonly #peers = new Map<PeerId, PinnedPeer>()
 
+  /** Of these the store has not been told the newest. */
+  readonly #unwritten = new Set<PeerId>()
+  #stopTimer: (() => void) | undefined
+
   /** @param store undefined where the host keeps nothing: they are then known as long as the page lasts */
-  constructor(store: SessionStore | undefined, onStorageFailure: (error: TsunagiError) => void) {
+  constructor(clock: Clock, store: SessionStore | undefined, onStorageFailure: (error: TsunagiError) => void) {
+    this.#clock = clock
     this.#store = store
     this.#onStorageFailure = onStorageFailure
   }
@@ -40,7 +47,27 @@ export class KnownPeers {
   /** A wake-up of that time was taken from it. */
   woke(peer: PeerId, timestamp: number): void {
     const known = this.#peers.get(peer)
-    if (known !== undefined) this.#keep({ ...known, wokeAt: timestamp })
+    if (known === undefined) return
+    this.#keep({ ...known, wokeAt: timestamp })
+    // The same wake-up must not count again for the next page, however this one ends.
+    this.flush()
+  }
+
+  /** Writes down at once what waits for that. */
+  flush(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    for (const id of this.#unwritten) {
+      const peer = this.#peers.get(id)
+      if (peer !== undefined) this.#pin(peer)
+    }
+    this.#unwritten.clear()
+  }
+
+  #pin(peer: PinnedPeer): void {
+    this.#store?.pin(peer).catch((cause: unknown) => {
+      this.#onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be remembered.'))
+    })
   }
 
   #keep(peer: PinnedPeer): void {
@@ -49,9 +76,8 @@ export class KnownPeers {
     const [oldest] = this.#peers.keys()
     // The store is tidied up by the next page.
     if (oldest !== undefined && this.#peers.size > LIMITS.maxPinned) this.#peers.delete(oldest)
-    this.#store?.pin(peer).catch((cause: unknown) => {
-      this.#onStorageFailure(toTsunagiError(cause, 'STORAGE_FAILED', 'A peer could not be remembered.'))
-    })
+    this.#unwritten.add(peer.peer)
+    this.#stopTimer ??= this.#clock.after(LIMITS.pinDelay, () => this.flush())
   }
 }
 
