@@ -8,7 +8,10 @@ import type { Kind } from './server.ts'
 const SIZE = 200
 
 export interface Client {
-  /** Fulfils when others can send to it. */
+  /**
+   * Fulfils when others can send to it. The server has had a message of it by then: what ws allocates for the first one and
+   * keeps, ours has of the join.
+   */
   join(): Promise<void>
   /** A message that carries the time. */
   send(to: Client): void
@@ -39,6 +42,8 @@ class BareClient implements Client {
     this.#socket = socket
     const [number] = (await once(socket, 'message')) as [Buffer]
     this.#number = number.readUInt32BE()
+    this.send(this)
+    await once(socket, 'message')
     socket.on('message', (data: Buffer) => this.onMessage(data.readDoubleLE(4)))
   }
 
@@ -70,6 +75,8 @@ class PeerServerClient implements Client {
     this.#socket = socket
     const [open] = (await once(socket, 'message')) as [Buffer]
     if (JSON.parse(String(open)).type !== 'OPEN') throw new Error(`PeerServer said ${open}.`)
+    this.send(this)
+    await once(socket, 'message')
     socket.on('message', (data) => this.onMessage(Number.parseFloat(JSON.parse(String(data)).payload)))
   }
 
