@@ -1,26 +1,31 @@
 /** A set from which some are drawn at random, each as likely as any other, in time that only their number counts in. */
-export class DrawSet<T> {
+export class DrawSet<T extends { readonly key: string }> {
   readonly #list: T[] = []
-  readonly #places = new Map<T, number>()
+  readonly #places = new Map<string, number>()
 
   get size(): number {
     return this.#list.length
   }
 
+  get(key: string): T | undefined {
+    const place = this.#places.get(key)
+    return place === undefined ? undefined : this.#list[place]
+  }
+
   add(item: T): void {
-    if (this.#places.has(item)) return
-    this.#places.set(item, this.#list.length)
+    if (this.#places.has(item.key)) return
+    this.#places.set(item.key, this.#list.length)
     this.#list.push(item)
   }
 
   delete(item: T): void {
-    const place = this.#places.get(item)
+    const place = this.#places.get(item.key)
     if (place === undefined) return
-    this.#places.delete(item)
+    this.#places.delete(item.key)
     const last = this.#list.pop() as T
     if (last === item) return
     this.#list[place] = last
-    this.#places.set(last, place)
+    this.#places.set(last.key, place)
   }
 
   [Symbol.iterator](): IterableIterator<T> {
@@ -29,7 +34,7 @@ export class DrawSet<T> {
 
   /** Up to `count` others than `except`, none twice: Floyd's choice without repetition. */
   draw(count: number, except: T): T[] {
-    const own = this.#places.get(except)
+    const own = this.#places.get(except.key)
     // The last place stands in for the own, so that the others are the places below it.
     const others = own === undefined ? this.size : this.size - 1
     const places = new Set<number>()

@@ -2,6 +2,7 @@
 import { type Bytes, encodeSignaling, type SignalingPayload } from '@tsunagi/protocol/signaling'
 import { DrawSet } from './draw-set.ts'
 import type { SignalingLimits } from './limits.ts'
+import { type NumberList, NumberLists } from './number-lists.ts'
 
 /** A wake-up that is kept for a peer. */
 export interface Mail {
@@ -51,6 +52,7 @@ export class Meshes {
   readonly #meshes = new Map<string, { readonly mesh: Mesh; readonly entered: Promise<void>; holders: number }>()
   readonly #limits: MeshLimits
   readonly #others: OtherNodes | undefined
+  readonly #acquaintances = new NumberLists()
 
   constructor(limits: MeshLimits, others?: OtherNodes) {
     this.#limits = limits
@@ -62,7 +64,7 @@ export class Meshes {
     const name = mapKey(id)
     let held = this.#meshes.get(name)
     if (held === undefined) {
-      const mesh = new Mesh(new Uint8Array(id), this.#limits, this.#others)
+      const mesh = new Mesh(new Uint8Array(id), this.#limits, this.#others, this.#acquaintances)
       held = { mesh, entered: this.#others?.enter(mesh) ?? Promise.resolve(), holders: 0 }
       this.#meshes.set(name, held)
     }
@@ -84,15 +86,17 @@ export class Meshes {
   }
 }
 
-/** A member's place, which passes on to a newer socket of its key. */
-export interface Seat {
+/**
+ * A member's place, which passes on to a newer socket of its key. As a list it has the numbers of those who were told of this
+ * one or the reverse, in the order in which they met: each hears of the other's leaving.
+ */
+export interface Seat extends NumberList {
+  /** Of the member. */
+  readonly key: string
+  /** Of no other seat in the mesh while it is taken. */
+  readonly number: number
   member: Member
   tags: readonly string[]
-  /**
-   * Who was told of this one or the reverse: each hears of the other's leaving. In the order in which they met. A list takes
-   * a quarter of the memory of a set, and is as fast to search for the few hundred that it has.
-   */
-  readonly acquainted: Seat[]
 }
 
 const NO_TAGS: readonly string[] = []
@@ -101,22 +105,26 @@ export class Mesh {
   readonly id: Bytes
   readonly #limits: MeshLimits
   readonly #others: OtherNodes | undefined
-  readonly #seats = new Map<string, Seat>()
-  readonly #all = new DrawSet<Seat>()
+  readonly #acquaintances: NumberLists
+  readonly #seats = new DrawSet<Seat>()
+  /** The seats by their numbers. */
+  readonly #numbered: (Seat | undefined)[] = []
+  readonly #freeNumbers: number[] = []
   readonly #tagged = new Map<string, DrawSet<Seat>>()
 
-  constructor(id: Bytes, limits: MeshLimits, others?: OtherNodes) {
+  constructor(id: Bytes, limits: MeshLimits, others?: OtherNodes, acquaintances = new NumberLists()) {
     this.id = id
     this.#limits = limits
     this.#others = others
+    this.#acquaintances = acquaintances
   }
 
   get size(): number {
-    return this.#all.size
+    return this.#seats.size
   }
 
   get members(): Member[] {
-    return Array.from(this.#all, ({ member }) => member)
+    return Array.from(this.#seats, ({ member }) => member)
   }
 
   member(publicKey: Uint8Array): Member | undefined {
@@ -143,17 +151,18 @@ export class Mesh {
       return true
     }
     if (this.size >= this.#limits.maxMembers) return false
-    const taken: Seat = { member, tags: NO_TAGS, acquainted: [] }
+    const number = this.#freeNumbers.pop() ?? this.#numbered.length
+    const taken: Seat = { key: member.key, number, member, tags: NO_TAGS, start: 0, size: 0 }
     member.seat = taken
-    this.#seats.set(member.key, taken)
-    this.#all.add(taken)
+    this.#seats.add(taken)
+    this.#numbered[number] = taken
     return true
   }
 
   /** Some of the others, drawn at random: all of them in a mesh that is small enough. */
   sample({ seat }: Member): Member[] {
     if (seat === undefined) return []
-    return this.#all.draw(this.#limits.sampleSize, seat).map((other) => other.member)
+    return this.#seats.draw(this.#limits.sampleSize, seat).map((other) => other.member)
   }
 
   /**
@@ -163,7 +172,7 @@ export class Mesh {
   introduce(member: Member, others: readonly Member[]): void {
     const { seat } = member
     if (seat === undefined) return
-    const told = new Set(seat.acquainted)
+    const told = new Set(this.#acquaintedWith(seat))
     for (const other of others) {
       const known = other.seat
       if (known === undefined || known === seat) continue
@@ -179,12 +188,15 @@ export class Mesh {
     const { seat } = member
     if (seat === undefined) return
     member.seat = undefined
-    this.#seats.delete(member.key)
-    this.#all.delete(seat)
+    this.#seats.delete(seat)
     this.#tag(seat, NO_TAGS)
-    for (const other of seat.acquainted) forget(other.acquainted, seat)
+    const acquainted = this.#acquaintedWith(seat)
+    for (const other of acquainted) this.#acquaintances.remove(other, seat.number)
+    this.#acquaintances.clear(seat)
+    this.#numbered[seat.number] = undefined
+    this.#freeNumbers.push(seat.number)
     if (member.node === undefined) this.#others?.left(this, member)
-    tellEach(seat.acquainted, { event: 'left', public_key: member.publicKey })
+    tellEach(acquainted, { event: 'left', public_key: member.publicKey })
   }
 
   /** By these tags a member is found from now on, and by no others. */
@@ -215,15 +227,20 @@ export class Mesh {
   #acquaint(one: Seat, other: Seat): void {
     // Two of other nodes are told of each other there.
     const areElsewhere = one.member.node !== undefined && other.member.node !== undefined
-    if (areElsewhere || one.acquainted.includes(other)) return
+    if (areElsewhere || this.#acquaintances.has(one, other.number)) return
+    this.#acquaintances.add(one, other.number)
+    this.#acquaintances.add(other, one.number)
     for (const seat of [one, other]) {
-      if (seat.acquainted.length < this.#limits.maxAcquainted) continue
+      if (seat.size <= this.#limits.maxAcquainted) continue
       // The one it met first of all; a peer forgets in that order too.
-      const oldest = seat.acquainted.shift()
-      if (oldest !== undefined) forget(oldest.acquainted, seat)
+      const oldest = this.#numbered[this.#acquaintances.numbers(seat)[0] as number] as Seat
+      this.#acquaintances.remove(seat, oldest.number)
+      this.#acquaintances.remove(oldest, seat.number)
     }
-    one.acquainted.push(other)
-    other.acquainted.push(one)
+  }
+
+  #acquaintedWith(seat: Seat): Seat[] {
+    return Array.from(this.#acquaintances.numbers(seat), (number) => this.#numbered[number] as Seat)
   }
 
   #tag(seat: Seat, tags: readonly string[]): void {
@@ -241,15 +258,9 @@ export class Mesh {
   }
 }
 
-/** A copy of `seats` is told: who reads too slowly is closed by the telling and leaves them. */
 function tellEach(seats: Iterable<Seat>, payload: SignalingPayload<'presence'>): void {
   const message = encodeSignaling({ type: 'presence', payload })
-  for (const { member } of [...seats]) member.tell(message)
-}
-
-function forget(acquainted: Seat[], seat: Seat): void {
-  const place = acquainted.indexOf(seat)
-  if (place >= 0) acquainted.splice(place, 1)
+  for (const { member } of seats) member.tell(message)
 }
 
 /** 32 bytes as text with a character for each, since a Map compares arrays by identity. */
