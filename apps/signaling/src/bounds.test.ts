@@ -59,6 +59,30 @@ test('messages beyond the rate are dropped and said to be; the rate comes back w
   expect((await client.next('error')).payload.code).toBe('RATE_LIMITED')
 })
 
+test.each([
+  ['its socket', { messageBurst: 4, messageRate: 1, discoverSize: 4 }],
+  ['its key', { keyMessageBurst: 4, keyMessageRate: 1 }],
+  ['it and the other', { pairMessageBurst: 4, pairMessageRate: 1 }],
+])('who was quiet for a second has what the rate of %s gives in that, and no new burst', async (_whose, limits) => {
+  const server = await serve({ clock, limits })
+  const [alice, bob] = [await joined(server, { autoPong: false }), await joined(server)]
+  await alice.client.next('presence')
+  const relay = () => alice.client.relay(bob.key.publicKey, new Uint8Array([1]))
+  for (let i = 0; i < 5; i++) relay()
+  expect((await alice.client.next('error')).payload.code).toBe('RATE_LIMITED')
+  clock.advance(1_000)
+  for (let i = 0; i < 2; i++) relay()
+  expect((await alice.client.next('error')).payload.code).toBe('RATE_LIMITED')
+  for (let i = 0; i < 5; i++) await bob.client.next('relay')
+})
+
+test('a WebSocket ping is answered with its bytes', async () => {
+  const { client } = await joined(await serve())
+  const answer = new Promise((resolve) => client.socket.once('pong', resolve))
+  client.socket.ping('how are you?')
+  expect(String(await answer)).toBe('how are you?')
+})
+
 test('bytes beyond their rate are dropped and never relayed', async () => {
   const server = await serve({ clock, limits: { byteBurst: PROTOCOL.maxSignaling } })
   const [alice, bob] = [await joined(server), await joined(server)]

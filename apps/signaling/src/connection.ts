@@ -19,7 +19,7 @@ import {
 import type { Logger } from 'pino'
 import type { Accounts } from './accounts.ts'
 import type { AddressAccount } from './addresses.ts'
-import { frameOf, openFrame } from './frames.ts'
+import { BINARY, frameOf, openFrame, PONG } from './frames.ts'
 import { verifyJoin } from './join-proof.ts'
 import type { KeyAccount } from './keys.ts'
 import type { Place } from './known-peers.ts'
@@ -68,6 +68,9 @@ const CLOSE_REASONS: Record<CloseKind, string> = {
 /** Bytes for which a dropped message counts as one more: reading them has cost as much. */
 const DROP_SIZE = 4_096
 
+/** Milliseconds without a word after which what it may send is looked at. */
+const QUIET = 1_000
+
 /** As so many messages counts one that has something read and written in the store. */
 const STORE_COST = 8
 
@@ -93,8 +96,8 @@ export class Connection implements Member, SocketOwner {
   readonly #door: Door
   /** Undefined once it was answered. */
   #challenge: Bytes | undefined
-  /** A small one until the key is proved. */
-  #traffic: TrafficBudget
+  /** A small one until the key is proved. None where it would be full. */
+  #traffic: TrafficBudget | undefined
   /** Made with the first message that is dropped. */
   #drops: TokenBucket | undefined
   #pairs: PairBudgets | undefined
@@ -107,7 +110,7 @@ export class Connection implements Member, SocketOwner {
   #heardAt: number
   /** When the key must be proved, and then when the peer is to be pinged. */
   #dueAt: number
-  #renewTurnAt = Number.POSITIVE_INFINITY
+  #renewTurnAt: number | undefined
 
   constructor(socket: PeerSocket, host: ConnectionHost, address: AddressAccount, door: Door) {
     const { clock, crypto, limits } = host
@@ -117,7 +120,6 @@ export class Connection implements Member, SocketOwner {
     this.#door = door
     this.#heardAt = clock.now()
     this.#dueAt = this.#heardAt + limits.proofDeadline
-    this.#traffic = new TrafficBudget(host.unprovenRates, this.#heardAt)
     socket.owner = this
 
     const challenge = crypto.randomBytes(32)
@@ -169,6 +171,7 @@ export class Connection implements Member, SocketOwner {
   /** Closes the socket where something did not come in time, and pings it again and again. To be called often. */
   look(now: number): void {
     if (this.#state === 'closed') return
+    if (now - this.#heardAt >= QUIET) this.#rest(now)
     if (this.#socket.isOverdue(now, this.#host.limits.writeDeadline)) this.close('tooSlow')
     else if (now < this.#dueAt) return
     // A slow line is no reason to stay away, so this is not the code of a proof that failed.
@@ -179,8 +182,12 @@ export class Connection implements Member, SocketOwner {
   // ---------------------------------------------------------------------------------------------------------------
   // What the socket says
 
-  signOfLife(bytes: number): void {
-    this.#admit(bytes)
+  pinged(bytes: Buffer): void {
+    if (this.#admit(bytes.length) !== undefined) this.#sendBytes(bytes, PONG)
+  }
+
+  ponged(bytes: Buffer): void {
+    this.#admit(bytes.length)
   }
 
   failed({ message }: Error): void {
@@ -215,10 +222,18 @@ export class Connection implements Member, SocketOwner {
     if (this.#state === 'closed') return undefined
     const now = this.#host.clock.now()
     this.#heardAt = now
+    this.#traffic ??= new TrafficBudget(this.#state === 'proven' ? this.#host.limits : this.#host.unprovenRates, now)
     if (!this.#traffic.has(now, bytes, messages)) return this.#drop('messageRate', bytes)
-    if (this.#account?.traffic.take(now, bytes, messages) === false) return this.#drop('keyMessageRate', bytes)
+    if (this.#account?.take(now, bytes, messages) === false) return this.#drop('keyMessageRate', bytes)
     this.#traffic.take(now, bytes, messages)
     return now
+  }
+
+  /** Keeps nothing that would be the same if it were made anew. */
+  #rest(now: number): void {
+    if (this.#traffic?.isFull(now)) this.#traffic = undefined
+    if (this.#pairs?.isFull(now)) this.#pairs = undefined
+    this.#account?.rest(now)
   }
 
   /** As so many messages more counts what is handled now. Answers whether the rates of the peer allow it. */
@@ -304,7 +319,7 @@ export class Connection implements Member, SocketOwner {
     this.#mesh = mesh
     this.#account = account
     this.#state = 'proven'
-    this.#traffic = new TrafficBudget(limits, clock.now())
+    this.#traffic = undefined
     this.#welcome(mesh)
     metrics.joined(performance.now() - begun)
     for (const mail of await this.#host.waking.returned(this.#placeIn(mesh))) this.mail(mail)
@@ -376,7 +391,9 @@ export class Connection implements Member, SocketOwner {
       this.close('silent')
       return
     }
-    if (now >= this.#renewTurnAt) this.#send({ type: 'ice_servers', payload: { ice_servers: this.#iceServers() } })
+    if (this.#renewTurnAt !== undefined && now >= this.#renewTurnAt) {
+      this.#send({ type: 'ice_servers', payload: { ice_servers: this.#iceServers() } })
+    }
     this.#socket.ping()
     this.#dueAt = now + Math.min(limits.pingInterval, limits.silence - silentFor)
   }
@@ -440,9 +457,9 @@ export class Connection implements Member, SocketOwner {
   }
 
   /** Answers whether it was taken for sending. */
-  #sendBytes(message: Uint8Array): boolean {
+  #sendBytes(message: Uint8Array, kind = BINARY): boolean {
     if (!this.#takes(message.length)) return false
-    this.#socket.write(frameOf(message))
+    this.#socket.write(frameOf(message, kind))
     return true
   }
 

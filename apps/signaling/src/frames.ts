@@ -1,8 +1,9 @@
 /**
- * WebSocket frames to a peer: binary, in one piece, not masked, not compressed (RFC 6455 §5.2). ws writes the head of a frame and
+ * WebSocket frames to a peer: in one piece, not masked, not compressed (RFC 6455 §5.2). ws writes the head of a frame and
  * what is in it as two buffers; as one, a relay takes less of the processor.
  */
-const BINARY = 0x82
+export const BINARY = 0x82
+export const PONG = 0x8a
 /** Lengths from here on are written in two bytes, and from LONG on in eight. */
 const MEDIUM = 126
 const LONG = 65_536
@@ -12,10 +13,10 @@ const LONG = 65_536
  * @param mayWait for a slow reader: then it has memory of its own. Else it has a part of a larger piece, which costs less, and
  * which it keeps alive as a whole.
  */
-export function openFrame(length: number, mayWait: boolean): Buffer<ArrayBuffer> {
+export function openFrame(length: number, mayWait: boolean, kind = BINARY): Buffer<ArrayBuffer> {
   const size = headSize(length) + length
   const frame = mayWait ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size)
-  frame[0] = BINARY
+  frame[0] = kind
   if (length < MEDIUM) frame[1] = length
   else if (length < LONG) {
     frame[1] = 126
@@ -29,8 +30,8 @@ export function openFrame(length: number, mayWait: boolean): Buffer<ArrayBuffer>
 }
 
 /** The frame of a message. It may wait. */
-export function frameOf(message: Uint8Array): Buffer<ArrayBuffer> {
-  const frame = openFrame(message.length, true)
+export function frameOf(message: Uint8Array, kind = BINARY): Buffer<ArrayBuffer> {
+  const frame = openFrame(message.length, true, kind)
   frame.set(message, headSize(message.length))
   return frame
 }

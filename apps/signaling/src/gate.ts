@@ -18,6 +18,11 @@ const DRAIN_STEP = 20
 /** One peer every so many milliseconds is no crowd: where few are sent away they are asked to come back at once. */
 const COME_BACK_SPACING = 3
 
+const ACCOUNT = Symbol('account')
+
+/** A TCP connection, with the account in which it is counted. */
+type Line = Socket & { [ACCOUNT]?: AddressAccount }
+
 export interface GateHost extends ConnectionHost {
   readonly pages: PageOrigins
   readonly proxies: Proxies
@@ -56,6 +61,8 @@ export class Gate implements Door {
       clientTracking: false,
       // Measured: 240 KB a socket with compression, 8 without.
       perMessageDeflate: false,
+      // Pings are answered within the rates of their sender.
+      autoPong: false,
       maxPayload: limits.maxMessage,
       maxFragments: limits.maxFragments,
       maxBufferedChunks: limits.maxChunks,
@@ -89,7 +96,7 @@ export class Gate implements Door {
    * A TCP connection was taken. One address has so many at most, whatever it does with them: half a request on each of all
    * that the server takes would keep everybody else out. A listed proxy speaks for many.
    */
-  connected(socket: Socket): void {
+  connected(socket: Line): void {
     const name = nameOfAddress(socket.remoteAddress)
     if (name === undefined || this.#host.proxies.includes(socket.remoteAddress)) return
     const { maxConnectionsPerAddress, maxRequestsPerAddress } = this.#host.limits
@@ -100,7 +107,8 @@ export class Gate implements Door {
       return
     }
     account.connections++
-    socket.on('close', () => account.connections--)
+    socket[ACCOUNT] = account
+    socket.on('close', onLineClosed)
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -215,6 +223,12 @@ export class Gate implements Door {
     }
     this.#cancelLook = clock.after(this.#step, () => this.#look())
   }
+}
+
+/** One function for all: a closure for each would take more memory than the account's name. */
+function onLineClosed(this: Line): void {
+  const account = this[ACCOUNT]
+  if (account !== undefined) account.connections--
 }
 
 function refuse(socket: Duplex, { status, retryAfter }: Refusal): void {

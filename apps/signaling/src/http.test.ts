@@ -171,11 +171,11 @@ describe('the door', () => {
     const large = join(webApp, 'assets', 'large-3c4d.bin')
     await writeFile(large, '')
     await truncate(large, 64 * 1024 * 1024)
-    const server = await serve({ webApp, limits: { requestSilence: 20 } })
+    const server = await serve({ webApp, limits: { requestSilence: 20, requestDeadline: 20 } })
     const socket = connectTcp(server.port, 'localhost')
     socket.write('GET /assets/large-3c4d.bin HTTP/1.1\r\nHost: any\r\n\r\n')
     await once(socket, 'readable')
-    // Each of these is cut after the same silence, so after some the download has been silent for long.
+    // Each of these is cut after the same time, so after some the download has been silent for long.
     for (let i = 0; i < 5; i++) await text(connectTcp(server.port, 'localhost'))
     let received = 0
     for await (const chunk of socket) received += chunk.length

@@ -7,7 +7,9 @@ import { TokenBucket, TrafficBudget, type TrafficRates } from './token-bucket.ts
 export class KeyAccount {
   /** Meshes it is in now. */
   meshes = 0
-  readonly traffic: TrafficBudget
+  readonly #rates: TrafficRates
+  /** None where it would be full. */
+  #traffic: TrafficBudget | undefined
   readonly #limits: SignalingLimits
   readonly #clock: Clock
   #turn: TokenBucket | undefined
@@ -16,7 +18,18 @@ export class KeyAccount {
   constructor(limits: SignalingLimits, clock: Clock, rates: TrafficRates) {
     this.#limits = limits
     this.#clock = clock
-    this.traffic = new TrafficBudget(rates, clock.now())
+    this.#rates = rates
+  }
+
+  /** Takes what a message costs, or as many messages, where there is as much. */
+  take(now: number, bytes: number, messages: number): boolean {
+    this.#traffic ??= new TrafficBudget(this.#rates, now)
+    return this.#traffic.take(now, bytes, messages)
+  }
+
+  /** Keeps nothing that would be the same if it were made anew. */
+  rest(now: number): void {
+    if (this.#traffic?.isFull(now)) this.#traffic = undefined
   }
 
   /** TURN credentials. Made when they are asked for, as most keys ask for none here. */

@@ -102,9 +102,9 @@ const limitsSchema = v.pipe(
     /** Connections for plain HTTP, beside the sockets: one serves a page, an attacker opens as many as there are. */
     maxRequests: between(1, 1_000_000, 1_000),
     maxRequestsPerAddress: between(1, 1_000_000, 64),
-    /** An HTTP request's header must be complete within this time: connections that never ask anything end. */
+    /** A connection must have sent the whole header of a request within this time: those that never ask anything end. */
     requestDeadline: between(1, DAY, 5_000),
-    /** An HTTP connection on which nothing moves for this long is cut: a file nobody reads is not held open. */
+    /** From then on a connection on which nothing moves for this long is cut: a file nobody reads is not held open. */
     requestSilence: between(1, DAY, 30_000),
     /** TURN credentials are good for this long, which is what a stolen one is worth; a peer that stays gets new ones in time. */
     turnLifetime: between(60_000, DAY, 3_600_000),

@@ -43,6 +43,11 @@ export class PairBudgets {
     return true
   }
 
+  /** Whether it is as at its beginning. */
+  isFull(now: number): boolean {
+    return this.#all.isFull(now)
+  }
+
   #budgetOf(addressee: string, now: number): TrafficBudget {
     const known = this.#recent?.get(addressee)
     if (known !== undefined) return known

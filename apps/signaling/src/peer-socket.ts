@@ -4,8 +4,9 @@ import { WebSocket } from 'ws'
 /** Hears what becomes of a socket. */
 export interface SocketOwner {
   received(message: Buffer<ArrayBuffer>, isBinary: boolean): void
-  /** A WebSocket ping or pong came with so many bytes. */
-  signOfLife(bytes: number): void
+  /** A WebSocket ping came, which is to be answered with the same bytes. */
+  pinged(bytes: Buffer): void
+  ponged(bytes: Buffer): void
   failed(error: Error): void
   ended(code: number): void
 }
@@ -21,7 +22,7 @@ function releaseAll(): void {
   held.length = 0
 }
 
-/** The socket of a peer. Its listeners are the same functions for all: closures for each would cost more memory than what they do. */
+/** The socket of a peer. */
 export class PeerSocket extends WebSocket {
   owner: SocketOwner | undefined
   #line: Socket | undefined
@@ -32,11 +33,31 @@ export class PeerSocket extends WebSocket {
   /** @param line what ws has made this socket on */
   begin(line: Socket): void {
     this.#line = line
-    this.on('message', onMessage)
-    this.on('ping', onSignOfLife)
-    this.on('pong', onSignOfLife)
-    this.on('error', onError)
-    this.on('close', onClose)
+  }
+
+  /** What ws says goes to the owner: listeners would take a table for each socket, and more time for each message. */
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    const { owner } = this
+    if (owner === undefined) return super.emit(event, first, second)
+    switch (event) {
+      case 'message':
+        owner.received(first as Buffer<ArrayBuffer>, second as boolean)
+        return true
+      case 'ping':
+        owner.pinged(first as Buffer)
+        return true
+      case 'pong':
+        owner.ponged(first as Buffer)
+        return true
+      case 'error':
+        owner.failed(first as Error)
+        return true
+      case 'close':
+        owner.ended(first as number)
+        return true
+      default:
+        return super.emit(event, first, second)
+    }
   }
 
   /** Bytes that wait to be read by the peer. */
@@ -81,20 +102,4 @@ export class PeerSocket extends WebSocket {
     }
     return now - this.#awaited.since >= deadline
   }
-}
-
-function onMessage(this: WebSocket, message: unknown, isBinary: boolean): void {
-  ;(this as PeerSocket).owner?.received(message as Buffer<ArrayBuffer>, isBinary)
-}
-
-function onSignOfLife(this: WebSocket, { length }: Buffer): void {
-  ;(this as PeerSocket).owner?.signOfLife(length)
-}
-
-function onError(this: WebSocket, error: Error): void {
-  ;(this as PeerSocket).owner?.failed(error)
-}
-
-function onClose(this: WebSocket, code: number): void {
-  ;(this as PeerSocket).owner?.ended(code)
 }

@@ -149,7 +149,8 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
   const secure = tls && createTlsServer({ ...timeouts, ...readTlsFiles(tls) }, answer)
   const http = secure ?? createServer(timeouts, answer)
   http.maxConnections = limits.maxConnections + limits.maxRequests
-  http.timeout = limits.requestSilence
+  // Of requests alone: a timer of a socket that became a peer's would stay as long as that.
+  http.prependListener('request', ({ socket }) => socket.setTimeout(limits.requestSilence))
   http.on('connection', (socket: Socket) => gate.connected(socket))
   http.on('upgrade', (request, socket, head) => gate.upgrade(request, socket, head))
   const taken = await listen(http, host, port)

@@ -63,6 +63,11 @@ export class TrafficBudget {
     return messages <= this.#messages && bytes <= this.#bytes
   }
 
+  /** Whether it is as at its beginning. */
+  isFull(now: number): boolean {
+    return this.has(now, this.#rates.byteBurst, this.#rates.messageBurst)
+  }
+
   /** Takes both or neither. */
   take(now: number, bytes: number, messages = 1): boolean {
     if (!this.has(now, bytes, messages)) return false
