@@ -15,7 +15,7 @@ export interface Reconnections {
   /** How often the session came back by a relayed link, as it does where the browser makes no more connections for a while. */
   readonly relayed: number
   /** RTCPeerConnections that were made and not closed, at the end. */
-  readonly live_connections: number
+  readonly live_connections: { readonly inUse: number; readonly ahead: number }
   /** Whether it was one session all along. */
   readonly same_session: boolean
 }

@@ -23,7 +23,7 @@ const openBook = () =>
     },
   })
 
-/** Links of this page, so that they can be cut without a goodbye. */
+/** Of this page, so that its links can be cut without a goodbye, and what was made ahead with them. */
 const connections = new Set<RTCPeerConnection>()
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(configuration?: RTCConfiguration) {
@@ -85,9 +85,10 @@ class ChaosPage {
     return this.#peer?.peers.map(({ session }) => session?.id ?? '') ?? []
   }
 
-  /** RTCPeerConnections made and not closed. */
-  get connections(): number {
-    return connections.size
+  /** RTCPeerConnections not closed, in use and made ahead. */
+  get connections(): { readonly inUse: number; readonly ahead: number } {
+    const ahead = [...connections].filter(({ connectionState }) => connectionState === 'new').length
+    return { inUse: connections.size - ahead, ahead }
   }
 
   /** Whether a link made after the last cut is in use. */

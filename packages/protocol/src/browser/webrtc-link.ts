@@ -77,7 +77,9 @@ class SpareConnection {
 
   /** It knows no ICE servers, and negotiates when it is told to. */
   take(): SimplePeer {
-    const peer = this.#spare ?? this.#make()
+    // Whatever closed one that nobody used: another can be made.
+    const isOpen = this.#spare?._pc && this.#spare._pc.signalingState !== 'closed'
+    const peer = this.#spare && isOpen ? this.#spare : this.#make()
     this.#spare = undefined
     peer.removeAllListeners('error')
     setTimeout(() => this.#isWanted && this.prepare(), RENEW_AFTER)
