@@ -179,6 +179,14 @@ describe('peers at two nodes', () => {
     await vi.waitFor(() => expect(bob.found).toEqual([1]), SOON)
   })
 
+  test('two that join at both at once do not miss each other', async () => {
+    for (let n = 0; n < 40; n++) {
+      const [a, b] = await Promise.all([join(here), join(there)])
+      await vi.waitFor(() => expect(a.members.has(b.name) || b.members.has(a.name)).toBe(true), SOON)
+      for (const { client } of [a, b]) client.socket.terminate()
+    }
+  })
+
   test('a key that joins at the other node is there, and nowhere else', async () => {
     const witness = await join(here)
     const older = await join(here)

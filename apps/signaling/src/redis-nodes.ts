@@ -29,6 +29,9 @@ const ID_END = 16
 /** What a node wrote of its members outlives it by this at most. */
 const MEMBERS_LIFE = 60_000
 
+/** Where more join at one moment they find each other by what they offer, as in any large mesh. */
+const MOST_JOINING = 32
+
 const membersKey = (mesh: string, node: string) => `tsunagi:members:${mesh}:${node}`
 const meshChannel = (mesh: string) => `tsunagi:mesh:${mesh}`
 const mailChannel = (node: string) => `tsunagi:mail:${node}`
@@ -332,7 +335,9 @@ export class RedisNodes implements OtherNodes {
         if (unheard.has(news.key)) return
         const member = this.#seat(followed, news.node, news.key, news.presence)
         if (member === undefined) return
-        const to = news.to.map((key) => mesh.member(toBytes(key)))
+        // Those of ours that join at this moment were not shown it, nor it them: its node had not heard of them, nor we of it.
+        const joining = [...unheard.keys()].slice(0, MOST_JOINING)
+        const to = [...news.to, ...joining].map((key) => mesh.member(toBytes(key)))
         mesh.introduce(
           member,
           to.filter((other): other is Member => other !== undefined && other.node === undefined),
