@@ -77,10 +77,12 @@ class SpareConnection {
 
   /** It knows no ICE servers, and negotiates when it is told to. */
   take(): SimplePeer {
-    // Whatever closed one that nobody used: another can be made.
-    const isOpen = this.#spare?._pc && this.#spare._pc.signalingState !== 'closed'
-    const peer = this.#spare && isOpen ? this.#spare : this.#make()
+    const spare = this.#spare
     this.#spare = undefined
+    // Whatever closed one that nobody used: another can be made.
+    const isClosed = spare?._pc?.signalingState === 'closed'
+    if (isClosed) spare?.destroy()
+    const peer = spare === undefined || isClosed ? this.#make() : spare
     peer.removeAllListeners('error')
     setTimeout(() => this.#isWanted && this.prepare(), RENEW_AFTER)
     return peer
