@@ -80,9 +80,9 @@ class SpareConnection {
     const spare = this.#spare
     this.#spare = undefined
     // Whatever closed one that nobody used: another can be made.
-    const isClosed = spare?._pc?.signalingState === 'closed'
-    if (isClosed) spare?.destroy()
-    const peer = spare === undefined || isClosed ? this.#make() : spare
+    const isOpen = spare?._pc && spare._pc.signalingState !== 'closed'
+    if (!isOpen) spare?.destroy()
+    const peer = isOpen ? spare : this.#make()
     peer.removeAllListeners('error')
     setTimeout(() => this.#isWanted && this.prepare(), RENEW_AFTER)
     return peer
