@@ -39,14 +39,11 @@ export async function createWebRtcTransport(): Promise<LinkTransport> {
     throw loadFailed(cause)
   })
   const spare = new SpareConnection(Peer)
-  const attempt = (
-    offer: SessionDescription | undefined,
-    ...rest: [(candidates: Bytes[]) => void, readonly IceServer[]]
-  ) => new WebRtcAttempt(spare, offer, ...rest)
   return {
     kind: 'webrtc',
-    offer: (...rest) => attempt(undefined, ...rest),
-    answer: (offer, ...rest) => attempt(readSessionDescription(offer), ...rest),
+    offer: (onCandidates, iceServers) => new WebRtcAttempt(spare, undefined, onCandidates, iceServers),
+    answer: (offer, onCandidates, iceServers) =>
+      new WebRtcAttempt(spare, readSessionDescription(offer), onCandidates, iceServers),
     fingerprintOf: (data) => readSessionDescription(data).fingerprint,
     prepare: () => spare.prepare(),
     close: () => spare.close(),
