@@ -31,7 +31,7 @@ import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
 import { uuidText, uuidV4 } from '../wire/uuid.ts'
 import type { CapabilitySearch } from './capability-search.ts'
 import { Part } from './part.ts'
-import { WaitingMap, WaitingTask } from './waiting-task.ts'
+import { WaitingMap, WaitingTask } from './waiting.ts'
 
 export interface PeerTasksHost extends Omit<TaskWorkHost, 'capabilities' | 'policies' | 'seek'> {
   readonly search: CapabilitySearch

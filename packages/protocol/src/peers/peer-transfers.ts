@@ -8,6 +8,7 @@ import type { SessionMessage } from '../session/session-messages.ts'
 import { uuidText, uuidV4 } from '../wire/uuid.ts'
 import { publicError } from './delivery.ts'
 import { Part } from './part.ts'
+import { WaitingTransfer } from './waiting.ts'
 
 type AnyMessage = Extract<SessionMessage, { readonly type: TransferMessage }>
 
@@ -143,7 +144,8 @@ export class PeerTransfers {
       .catch((cause: unknown) => {
         throw publicError(cause)
       })
-    const waiting = new WaitingTransfer(id, { peer, ofTask, createdAt: clock.now() }, begun, () => clock.now())
+    const info = { ...BEGUN, id, peer, ofTask, createdAt: clock.now() }
+    const waiting = new WaitingTransfer(info, begun, () => clock.now())
     this.#waiting.add(waiting)
     const settled = () => this.#waiting.delete(waiting)
     begun.then(settled, settled)
@@ -158,49 +160,6 @@ export class PeerTransfers {
     this.#host
       .send(peer, 'chunk_complete', { transfer_id, state: 'failed', code: 'QUEUE_FULL', message: why })
       .catch(() => undefined)
-  }
-}
-
-/** What transfer() gives before what does it is loaded: the transfer that it becomes then. */
-class WaitingTransfer implements Transfer {
-  readonly id: string
-  readonly done: Promise<void>
-  #transfer: Transfer | undefined
-  #isCanceled = false
-  #info: TransferInfo
-
-  constructor(
-    id: string,
-    begin: Pick<TransferInfo, 'peer' | 'ofTask' | 'createdAt'>,
-    begun: Promise<Transfer>,
-    now: () => number,
-  ) {
-    this.id = id
-    this.#info = { ...BEGUN, ...begin, id }
-    const known = begun.then(
-      (transfer) => {
-        this.#transfer = transfer
-        if (this.#isCanceled) transfer.cancel()
-        return transfer
-      },
-      (error: TsunagiError) => {
-        const { code, message } = error
-        this.#info = { ...this.#info, state: 'failed', endedAt: now(), error: { code, message } }
-        throw error
-      },
-    )
-    this.done = known.then(({ done }) => done)
-    // Nobody has to await it.
-    this.done.catch(() => undefined)
-  }
-
-  get info(): TransferInfo {
-    return this.#transfer?.info ?? this.#info
-  }
-
-  cancel(): void {
-    this.#isCanceled = true
-    this.#transfer?.cancel()
   }
 }
 
