@@ -4,7 +4,7 @@ import { createCryptoProvider } from '../crypto/index.ts'
 import type { StorableCrypto } from '../crypto/stored-key.ts'
 import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { PeerService } from '../peer.ts'
-import { checkPeerOptions } from '../peers/options.ts'
+import { type CheckedPeerOptions, checkPeerOptions } from '../peers/options.ts'
 import { deriveMesh } from '../signaling/messages.ts'
 import type { BrowserTransferHost } from './bulk.ts'
 import { type Database, hasNoTransfers, openDatabase, storageFailure } from './database.ts'
@@ -41,7 +41,7 @@ export async function createPeer(options: PeerOptions): Promise<Peer> {
   }
 }
 
-async function startPeer(slot: IdentitySlot, options: ReturnType<typeof checkPeerOptions>): Promise<Peer> {
+async function startPeer(slot: IdentitySlot, options: CheckedPeerOptions): Promise<Peer> {
   const problems: TsunagiError[] = []
   let report = (error: TsunagiError): void => {
     problems.push(error)

@@ -4,10 +4,12 @@ import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { isWellFormed } from '../wire/bytes.ts'
 
+export interface CheckedPeerOptions extends Required<Omit<PeerOptions, 'secret'>> {
+  readonly secret: string | undefined
+}
+
 /** The options with their defaults. @throws TsunagiError INVALID_ARGUMENT */
-export function checkPeerOptions(
-  options: PeerOptions,
-): Required<Omit<PeerOptions, 'secret'>> & Pick<PeerOptions, 'secret'> {
+export function checkPeerOptions(options: PeerOptions): CheckedPeerOptions {
   if (typeof options !== 'object' || options === null) {
     throw wrong('createPeer() takes an object, such as { signaling: "wss://mesh.example/signaling", mesh: "team" }.')
   }
@@ -19,9 +21,8 @@ export function checkPeerOptions(
     throw wrong(`The option linkIdle is a whole number of milliseconds, 1000 to ${LIMITS.sessionAge}.`)
   }
   if (typeof preload !== 'boolean') throw wrong('The option preload is true or false.')
-  if (secret === undefined) return { signaling, mesh, name, linkIdle, preload }
-  checkText('secret', secret, 1, PROTOCOL.maxSecret)
-  return { signaling, mesh, name, linkIdle, preload, secret }
+  if (secret !== undefined) checkText('secret', secret, 1, PROTOCOL.maxSecret)
+  return { signaling, mesh, secret, name, linkIdle, preload }
 }
 
 /** @throws TsunagiError INVALID_ARGUMENT, and what reading `options` throws */
@@ -55,17 +56,10 @@ export function checkListener(event: unknown, listener: unknown): void {
 }
 
 /** A copy, so that what is checked is what is used. */
-function read(options: PeerOptions): PeerOptions {
+function read(options: PeerOptions) {
   try {
     const { signaling, mesh, secret, name, linkIdle, preload } = options
-    return {
-      signaling,
-      mesh,
-      ...(secret !== undefined && { secret }),
-      ...(name !== undefined && { name }),
-      ...(linkIdle !== undefined && { linkIdle }),
-      ...(preload !== undefined && { preload }),
-    }
+    return { signaling, mesh, secret, name, linkIdle, preload }
   } catch (cause) {
     throw toTsunagiError(cause, 'INVALID_ARGUMENT', 'The options of createPeer() cannot be read; give a plain object.')
   }
