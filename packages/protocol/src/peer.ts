@@ -28,13 +28,10 @@ import type {
 } from './api.ts'
 import type { TransferPlace } from './bulk/ports.ts'
 import { TsunagiError, toTsunagiError } from './errors.ts'
-import type { Channel } from './handshake/channel.ts'
-import { HandshakeManager } from './handshake/handshake-manager.ts'
 import type { OpenFrameTrace } from './handshake/host.ts'
 import { peerIdOf, publicKeyOf } from './identity/peer-id.ts'
 import { LIMITS } from './limits.ts'
-import type { LinkEvents, LinkKind, LinkTransport } from './links/link.ts'
-import { isRelayLinkFrame, RelayLinks } from './links/relay.ts'
+import type { LinkTransport } from './links/link.ts'
 import type { SessionPayload, SessionType } from './messages.ts'
 import { CapabilitySearch } from './peers/capability-search.ts'
 import { Connector } from './peers/connector.ts'
@@ -52,7 +49,9 @@ import { MessageInbox } from './peers/message-inbox.ts'
 import { checkListener, checkSend } from './peers/options.ts'
 import { PeerTasks } from './peers/peer-tasks.ts'
 import { failedTransfer, PeerTransfers } from './peers/peer-transfers.ts'
-import { RemotePeer, type WorkMessage } from './peers/remote-peer.ts'
+import type { RemotePeer, RemotePeerHost, WorkMessage } from './peers/remote-peer.ts'
+import { Remotes } from './peers/remotes.ts'
+import { openFrameEntry, sessionEntry } from './peers/trace.ts'
 import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
 import type { SessionTrace } from './session/host.ts'
 import { SessionManager } from './session/session-manager.ts'
@@ -66,8 +65,7 @@ import { WakeUpsForWork } from './wake-up/for-work.ts'
 import { checkWakePolicy, checkWakeUp } from './wake-up/options.ts'
 import { type PushSignaling, UNREACHABLE } from './wake-up/reachability.ts'
 import { WakeUpManager } from './wake-up/wake-up-manager.ts'
-import { type Bytes, equalBytes } from './wire/bytes.ts'
-import { uuidText } from './wire/uuid.ts'
+import type { Bytes } from './wire/bytes.ts'
 
 export interface PeerServiceOptions {
   readonly clock: Clock
@@ -105,19 +103,13 @@ export class PeerService implements Peer {
   readonly name: string
   readonly mesh: string
   readonly #clock: Clock
-  readonly #crypto: CryptoProvider
-  readonly #key: SigningKey
   readonly #onClosed: () => void
-  readonly #startedAt: number
   readonly #events = new Emitter<PeerEvents>((cause, event) => this.#listenerFailed(cause, event))
-  readonly #remotes = new Map<PeerId, RemotePeer>()
   readonly #sessions: SessionManager
   readonly #inbox: MessageInbox
   readonly #store: SessionStore | undefined
   readonly #signaling: SignalingClient
-  readonly #handshakes: HandshakeManager
-  readonly #relayLinks: RelayLinks
-  readonly #transport: LinkTransport
+  readonly #remotes: Remotes
   readonly #connector: Connector
   readonly #search: CapabilitySearch
   readonly contacts: Contacts
@@ -144,8 +136,6 @@ export class PeerService implements Peer {
     this.name = options.name
     this.mesh = options.meshName
     this.#clock = clock
-    this.#crypto = crypto
-    this.#key = key
     this.#onClosed = options.onClosed
     this.#complaints = new Complaints(clock, (error) => this.#events.emit('error', error))
     this.#store = options.store
@@ -163,10 +153,10 @@ export class PeerService implements Peer {
     this.#sessions = new SessionManager({
       clock,
       store: options.store,
-      hostOf: (peer) => this.#remoteOf(peer).sessionHost,
+      hostOf: (peer) => this.#remotes.of(peer).sessionHost,
       onStorageFailure: (error) => this.report(error),
     })
-    this.#startedAt = clock.now()
+    this.#remotes = new Remotes(this.#remoteHost(options), this.#known, this.#events)
     this.#signaling = new SignalingClient({
       clock,
       crypto,
@@ -182,10 +172,7 @@ export class PeerService implements Peer {
         this.#left(peer)
         this.#wakeUps.notAtSocket(peerIdOf(peer))
       },
-      onFrame: (frame, claimedSender, how) => {
-        if (how === 'relay' && isRelayLinkFrame(frame)) this.#relayLinks.receive(frame, claimedSender)
-        else this.#handshakes.handleOpenFrame(frame, claimedSender, how)
-      },
+      onFrame: (frame, claimedSender, how) => this.#connector.receive(frame, claimedSender, how),
       onError: (error) => this.#events.emit('error', error),
     })
     this.#search = new CapabilitySearch({
@@ -194,41 +181,27 @@ export class PeerService implements Peer {
       mesh,
       announce: (tags) => this.#signaling.announce(tags),
       discover: (tag) => this.#signaling.discover(tag),
-      onFound: (peer) => this.#connector.wanted(this.#remoteOf(peer)),
+      onFound: (peer) => this.#connector.wanted(this.#remotes.of(peer)),
     })
-    this.#relayLinks = new RelayLinks({
-      clock,
-      crypto,
-      key: key.publicKey,
-      maxFrame: () => this.#signaling.maxFrame,
-      send: (peer, frame) => this.#signaling.relay(peer, frame, 'link'),
-    })
-    const direct = options.transport
-    this.#transport = direct
-    this.#handshakes = new HandshakeManager({
+    this.#connector = new Connector({
       clock,
       crypto,
       key,
       meshSecret: mesh.meshSecret,
-      transport: (kind, peer) => {
-        if (kind === 'relay') return this.#relayLinks.to(peer)
-        return kind === direct.kind ? direct : undefined
-      },
-      iceServers: () => this.#signaling.iceServers,
-      serverNow: () => this.#signaling.serverNow(),
-      sendOpen: (peer, frame) => {
-        this.#signaling.relay(peer, frame).catch((cause: unknown) => this.#notRelayed(peer, cause))
-      },
-      resumable: (peer) => this.#sessions.find(peerIdOf(peer))?.resumption,
-      onEstablished: (channel) => this.#established(channel),
-      onFailed: (peer, kind, error) => this.#handshakeFailed(peer, kind, error),
+      direct: options.transport,
+      linkIdle: options.linkIdle ?? LIMITS.linkIdle,
+      signaling: this.#signaling,
+      sessions: this.#sessions,
+      remotes: this.#remotes,
+      onLinked: (remote) => this.#linked(remote),
+      onFailed: (remote, error) => this.#linkFailed(remote, error),
       onWakeUp: ({ envelope, payload }, how) => {
         const { sender_id, nonce, timestamp } = envelope
         const via = how === 'mail' ? 'mailbox' : 'socket'
         this.#wakeUps.handleWakeUp(sender_id.slice(), { nonce: nonce.slice(), timestamp, ...payload }, via)
       },
       onWakeUpAck: ({ envelope, payload }) => this.#wakeUps.handleWakeUpAck(envelope.sender_id, payload),
-      onOpenFrame: (trace) => this.#traceOpenFrame(trace),
+      onOpenFrame: (trace) => this.#openFramePassed(trace),
     })
     this.#wakePolicy = options.wakePolicy ?? 'mesh'
     this.#onWakePolicy = options.onWakePolicy ?? (() => undefined)
@@ -237,51 +210,30 @@ export class PeerService implements Peer {
       crypto,
       key,
       serverNow: () => this.#signaling.serverNow(),
-      isLinked: (peer) => {
-        const health = this.#remotes.get(peer)?.health
-        return health === 'healthy' || health === 'degraded'
-      },
+      isLinked: (peer) => this.#remotes.get(peer)?.answers === true,
       sendInSession: async (peer, type, payload) => this.#find(peer).session.send(type, payload),
       relay: (peer, frame) => this.#signaling.relay(peer, frame),
-      leave: async (peer, frame, wakeUp) =>
-        this.#signaling.leaveWakeUp({ publicKey: peer, introductionKey: this.#introductionOf(peer) }, frame, wakeUp),
+      leave: async (peer, frame, wakeUp) => {
+        const presence = this.#signaling.presenceOf(peer)
+        const introductionKey = this.#known.introductionKeyOf(peerIdOf(peer), presence, this.#signaling.serverNow())
+        return this.#signaling.leaveWakeUp({ publicKey: peer, introductionKey }, frame, wakeUp)
+      },
       mayWake: (peer) => this.#wakePolicy === 'mesh' || (this.#wakePolicy === 'contacts' && this.contacts.has(peer)),
       newestFrom: (peer) => this.#known.find(peer)?.wokeAt ?? 0,
       keepNewest: (peer, timestamp) => this.#known.woke(peer, timestamp),
       onWokenUp: (wakeUp) => {
         this.#events.emit('wakeup', wakeUp)
-        this.#connector.wanted(this.#remoteOf(publicKeyOf(wakeUp.from)))
+        this.#connector.wanted(this.#remotes.of(publicKeyOf(wakeUp.from)))
       },
-      onAwake: (peer) => this.#connector.awaited(this.#remoteOf(publicKeyOf(peer))),
+      onAwake: (peer) => this.#connector.awaited(this.#remotes.of(publicKeyOf(peer))),
     })
     this.#wakeUpsForWork = new WakeUpsForWork({
       clock,
-      needsWaking: (peer) => {
-        const health = this.#remotes.get(peer)?.health
-        return health !== 'healthy' && health !== 'degraded' && this.#hasWorkFor(peer)
-      },
+      needsWaking: (peer) => !this.#remotes.get(peer)?.answers && this.#hasWorkFor(peer),
       wakeUp: (peer) => this.wakeUp(peer, { reason: 'Something is waiting for you.' }),
     })
-    const push: PushSignaling = {
-      get vapidKey() {
-        return signaling.vapidKey
-      },
-      pushTo: (target) => signaling.pushTo(target),
-    }
-    const signaling = this.#signaling
-    this.reachability =
-      options.reachability?.(push, () => this.#events.emit('reachability', this.reachability.state)) ?? UNREACHABLE
-    this.#connector = new Connector({
-      clock,
-      crypto,
-      key: key.publicKey,
-      direct: direct.kind,
-      linkIdle: options.linkIdle ?? LIMITS.linkIdle,
-      isOnline: () => this.#signaling.status === 'online',
-      connected: () => [...this.#remotes.values()].filter((remote) => remote.isConnected),
-      isUnderWay: (peer, kind) => this.#handshakes.isUnderWay(peer, kind),
-      startHandshake: (peer, kind) => this.#startHandshake(peer, kind),
-    })
+    const reachabilityChanged = () => this.#events.emit('reachability', this.reachability.state)
+    this.reachability = options.reachability?.(this.#signaling, reachabilityChanged) ?? UNREACHABLE
     this.#taskStore = options.taskStore
     this.#work = new PeerTasks({
       clock,
@@ -301,7 +253,7 @@ export class PeerService implements Peer {
       offersOf: (peer) => this.#remotes.get(peer)?.info.capabilities ?? [],
       mayWake: (peer) => this.#wakeUpsForWork.mayWake(peer),
       onTask: (task) => this.#events.emit('task', task),
-      onStatus: () => this.#tellStatus(),
+      onStatus: () => this.#remotes.tellStatus(),
       onError: (error) => this.report(error),
     })
     this.contacts = this.#work.contacts
@@ -324,7 +276,7 @@ export class PeerService implements Peer {
 
   /** Those who are there: named by signaling, or connected. */
   get peers(): readonly PeerInfo[] {
-    return this.#present().map((remote) => remote.info)
+    return this.#remotes.present.map((remote) => remote.info)
   }
 
   get outbox(): readonly DeliveryInfo[] {
@@ -347,11 +299,10 @@ export class PeerService implements Peer {
     this.#known.load(pinned)
     await Promise.all([this.#transfers.restore(), this.#work.restore()])
     for (const message of inbox) this.#inbox.add(message)
-    this.#transport.prepare?.()
     this.#connector.start()
     this.#signaling.start()
-    for (const { info } of this.#sessions.sessions.map((session) => this.#remoteOf(session.peer))) {
-      this.#wakeUpsForWork.watch(info.id)
+    for (const session of this.#sessions.sessions) {
+      this.#wakeUpsForWork.watch(this.#remotes.of(session.peer).id)
     }
     this.#stopEarly = this.#clock.after(0, () => {
       const early = this.#early ?? []
@@ -380,14 +331,12 @@ export class PeerService implements Peer {
   /** Others are told that the page is hidden, so that its silence after that is known for sleep. */
   hidden(isHidden: boolean): void {
     this.#isHidden = isHidden
-    this.#tellStatus()
+    this.#remotes.tellStatus()
   }
 
   async wakeUp(id: PeerId, options: WakeUpOptions = {}): Promise<WakeUpResult> {
     if (this.#closing !== undefined) throw closed()
-    const target = publicKeyOf(id)
-    this.#checkOther(target)
-    return this.#wakeUps.sendWakeUp(target, checkWakeUp(options))
+    return this.#wakeUps.sendWakeUp(this.#remotes.keyOf(id), checkWakeUp(options))
   }
 
   get wakePolicy(): WakePolicy {
@@ -497,10 +446,8 @@ export class PeerService implements Peer {
     const error = closed()
     this.#stopEarly()
     this.#connector.close()
-    this.#transport.close?.()
     this.#wakeUpsForWork.close()
     this.#wakeUps.close(error)
-    this.#handshakes.close()
     this.#work.close(error)
     this.#transfers.close(error)
     await this.#sessions.close(error)
@@ -510,30 +457,16 @@ export class PeerService implements Peer {
     this.#onClosed()
   }
 
-  /** @throws TsunagiError PEER_CLOSED, INVALID_ARGUMENT where `id` is no peer id, UNKNOWN_PEER where nobody of it is here */
+  /** One that is here. @throws TsunagiError PEER_CLOSED, and as Remotes.find() */
   #find(id: PeerId): RemotePeer {
     if (this.#closing !== undefined) throw closed()
-    // Looked up as it is: reading the key out of an id costs more than all else that one message takes.
-    const remote = this.#remotes.get(id)
-    if (remote !== undefined && this.#isPresent(remote)) return remote
-    this.#checkOther(publicKeyOf(id))
-    throw new TsunagiError('UNKNOWN_PEER', 'No peer of that id is here; take one from the list of peers.', { peer: id })
+    return this.#remotes.find(id)
   }
 
-  /** @throws TsunagiError INVALID_ARGUMENT where it is our own key */
-  #checkOther(key: Bytes): void {
-    if (!equalBytes(key, this.#key.publicKey)) return
-    throw new TsunagiError('INVALID_ARGUMENT', 'That is the id of this peer itself, which has no session with itself.')
-  }
-
-  /** What can be sealed to a peer that need not be here. @throws TsunagiError UNKNOWN_PEER */
-  #introductionOf(key: Bytes): Bytes {
-    const known = this.#known.find(peerIdOf(key))
-    const now = this.#signaling.serverNow()
-    const presence = this.#signaling.presenceOf(key)
-    if (presence !== undefined && presence.notAfter > now) return presence.introductionKey
-    if (known?.introductionKey !== undefined && (known.introductionNotAfter ?? 0) > now) return known.introductionKey
-    throw new TsunagiError('UNKNOWN_PEER', 'Nothing is known by which that peer could be written to.')
+  /** As #find(), also where the peer is not here and its session goes on. */
+  #findKept(id: PeerId): RemotePeer {
+    if (this.#closing !== undefined) throw closed()
+    return this.#remotes.findKept(id)
   }
 
   /** Whether something that is to outlast a lost link waits here for that peer, or there for us. */
@@ -543,13 +476,6 @@ export class PeerService implements Peer {
       this.#work.hasGiven(peer) ||
       this.#transfers.isUnderWay(peer)
     )
-  }
-
-  /** As #find(), also where the peer is not here and its session goes on. */
-  #findKept(id: PeerId): RemotePeer {
-    if (this.#closing !== undefined) throw closed()
-    const remote = this.#remotes.get(id)
-    return remote !== undefined && this.#sessions.find(remote.id) !== undefined ? remote : this.#find(id)
   }
 
   async #send<T extends SessionType>(to: PeerId, type: T, payload: SessionPayload<T>): Promise<void> {
@@ -583,19 +509,6 @@ export class PeerService implements Peer {
     }
   }
 
-  /** The remote peer of a key, known from now on. */
-  #remoteOf(key: Bytes): RemotePeer {
-    const id = peerIdOf(key)
-    let remote = this.#remotes.get(id)
-    if (remote === undefined) {
-      remote = new RemotePeer(this.#remoteHost, key.slice())
-      const known = this.#known.find(id)
-      if (known !== undefined) remote.recall(known)
-      this.#remotes.set(id, remote)
-    }
-    return remote
-  }
-
   /** With a store a result is as durable as a message; without one it lasts as long as the page, as everything does. */
   #sendResult(...[to, payload]: Parameters<SendResult>): ReturnType<SendResult> {
     if (this.#store === undefined || this.#taskStore === undefined) {
@@ -621,24 +534,12 @@ export class PeerService implements Peer {
     if (!remote.isConnected) this.#wakeUpsForWork.watch(remote.id)
   }
 
-  #isPresent(remote: RemotePeer): boolean {
-    return remote.isMember || remote.isConnected
-  }
-
-  #present(): RemotePeer[] {
-    return [...this.#remotes.values()].filter((remote) => this.#isPresent(remote))
-  }
-
   #met(key: Bytes, how: 'present' | 'joined'): void {
     if (this.#closing !== undefined) return
-    const remote = this.#remoteOf(key)
+    const remote = this.#remotes.of(key)
     remote.isMember = true
     const presence = this.#signaling.presenceOf(key)
     if (presence !== undefined) this.#known.introduced(remote.id, presence)
-    // It has come back over another socket, and its end of a link over the last one is gone.
-    if (how === 'joined') this.#relayLinks.lose(key)
-    this.#handshakes.cameAnew(key)
-    this.#changed(remote)
     this.#connector.met(remote, how)
   }
 
@@ -646,77 +547,32 @@ export class PeerService implements Peer {
     const remote = this.#remotes.get(peerIdOf(key))
     if (remote === undefined) return
     remote.isMember = false
-    this.#relayLinks.lose(key)
-    this.#connector.forget(remote)
-    this.#checkPresence(remote)
+    this.#connector.left(remote)
+    this.#remotes.checkPresence(remote)
   }
 
-  /** Tells of one that is no longer there, and forgets it once nothing of it is left. */
-  #checkPresence(remote: RemotePeer): void {
-    if (this.#isPresent(remote)) return
-    const { info } = remote
-    if (this.#sessions.find(remote.id)?.resumption === undefined) {
-      this.#sessions.drop(remote.id, new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: remote.id }))
-      this.#remotes.delete(remote.id)
-    }
-    this.#events.emit('peerleft', info)
+  #linked({ id }: RemotePeer): void {
+    this.#transfers.linked(id)
+    this.#wakeUpsForWork.awake(id)
+    this.#wakeUps.linked(id)
+    this.#work.peerBack(id)
   }
 
-  #changed(remote: RemotePeer): void {
-    if (this.#isPresent(remote)) this.#events.emit('peer', remote.info)
-  }
-
-  #established(channel: Channel): LinkEvents {
-    const remote = this.#remoteOf(channel.peer)
-    const events = remote.attach(channel)
-    this.#transfers.linked(remote.id)
-    this.#connector.established(remote, channel.link.kind)
-    this.#wakeUpsForWork.awake(remote.id)
-    this.#wakeUps.linked(remote.id)
-    this.#work.peerBack(remote.id)
-    return events
-  }
-
-  #startHandshake(key: Bytes, kind: LinkKind): void {
-    this.#remoteOf(key).session.handshakeBegan()
-    this.#handshakes.sendHandshake(key, kind)
-  }
-
-  #handshakeFailed(key: Bytes, kind: LinkKind, error: TsunagiError): void {
-    const remote = this.#remotes.get(peerIdOf(key))
-    if (remote === undefined || this.#closing !== undefined) return
-    if (!this.#handshakes.isUnderWay(key)) this.#sessions.find(peerIdOf(key))?.handshakeFailed()
-    remote.counters.trouble(error, this.#clock.now())
-    if (remote.isMember && this.#connector.failed(remote, kind, error)) return
+  #linkFailed(remote: RemotePeer, error: TsunagiError): void {
+    if (this.#closing !== undefined) return
     this.#events.emit('error', error)
-    this.#changed(remote)
+    this.#remotes.changed(remote)
   }
 
-  #notRelayed(peer: Bytes, cause: unknown): void {
-    const error = toTsunagiError(cause, 'SIGNALING_UNREACHABLE', 'A frame could not be relayed.')
-    this.#handshakes.unreachable(peer, error)
-  }
-
-  readonly #remoteHost = this.#makeRemoteHost()
-
-  #makeRemoteHost(): ConstructorParameters<typeof RemotePeer>[0] {
-    const service = this
+  #remoteHost({ clock, crypto, key, store }: PeerServiceOptions): RemotePeerHost {
+    const events = this.#events
+    const startedAt = clock.now()
     return {
-      get clock() {
-        return service.#clock
-      },
-      get crypto() {
-        return service.#crypto
-      },
-      get key() {
-        return service.#key
-      },
-      get store() {
-        return service.#store
-      },
-      get sessions() {
-        return service.#sessions
-      },
+      clock,
+      crypto,
+      key,
+      store,
+      sessions: this.#sessions,
       canTake: ({ id }) => this.#inbox.hasRoom(id),
       onTaken: (message) => this.#inbox.add(message),
       onDurable: (message, state, error) => {
@@ -729,68 +585,42 @@ export class PeerService implements Peer {
         this.#work.peerAway(remote.id)
         this.#transfers.givenUp(remote.id)
       },
-      heartbeat: () => ({ load: this.#work.status.load, queue_depth: this.#work.status.queue_depth, last_sequence: 0 }),
       status: () => ({
         name: this.name,
-        uptime: Math.max(0, this.#clock.now() - this.#startedAt),
+        uptime: Math.max(0, clock.now() - startedAt),
         ...this.#work.status,
         ...(this.#isHidden && { hidden: true as const }),
       }),
       capabilities: () => this.#work.announced,
-      onChange: (remote) => this.#changed(remote),
+      onChange: (remote) => this.#remotes.changed(remote),
       onWork: (remote, message, size) => this.#handleWork(remote, message, size),
       onSuspended: (remote) => {
-        // Closed on purpose, the link opens when something is to be said.
-        if (remote.session.rest === undefined) this.#connector.lost(remote)
-        else this.#connector.forget(remote)
+        this.#connector.suspended(remote)
         this.#wakeUpsForWork.watch(remote.id)
-        this.#checkPresence(remote)
+        this.#remotes.checkPresence(remote)
       },
       onOver: (remote, error) => {
         this.#work.peerLost(remote.id)
         this.#transfers.peerLost(remote.id, error)
         if (this.#closing !== undefined) return
-        if (remote.isMember && error.code !== 'PEER_CLOSED') this.#connector.lost(remote)
-        this.#checkPresence(remote)
+        this.#connector.sessionOver(remote, error)
+        this.#remotes.checkPresence(remote)
       },
       get onTrace() {
-        return service.#events.has('trace') ? service.#trace : undefined
+        if (!events.has('trace')) return undefined
+        return (remote: RemotePeer, trace: SessionTrace) =>
+          events.emit('trace', sessionEntry(clock.now(), remote, trace))
       },
     }
   }
 
-  readonly #trace = (remote: RemotePeer, trace: SessionTrace): void => {
-    const { refused } = trace
-    this.#events.emit('trace', {
-      ...trace,
-      at: this.#clock.now(),
-      peer: remote.id,
-      verified: refused === undefined,
-      session: remote.session.info.id,
-    })
-  }
-
-  #traceOpenFrame({ direction, peer, type, session, size, refused }: OpenFrameTrace): void {
-    const id = peerIdOf(peer)
-    const remote = this.#remotes.get(id)
+  #openFramePassed(frame: OpenFrameTrace): void {
+    const { peer, type, refused } = frame
     if (refused !== undefined) {
-      remote?.counters.frameRejected(refused, this.#clock.now())
+      this.#remotes.get(peerIdOf(peer))?.counters.frameRejected(refused, this.#clock.now())
       if (type === 'wake_up' || type === 'wake_up_ack') this.#wakeUps.refused()
     }
-    if (!this.#events.has('trace')) return
-    this.#events.emit('trace', {
-      at: this.#clock.now(),
-      peer: id,
-      direction,
-      type: type ?? 'frame',
-      sequence: 0,
-      size,
-      verified: refused === undefined,
-      session: session === undefined ? '' : uuidText(session),
-      epoch: 0,
-      counter: 0,
-      refused: refused && `${refused.code}: ${refused.message}`,
-    })
+    if (this.#events.has('trace')) this.#events.emit('trace', openFrameEntry(this.#clock.now(), frame))
   }
 
   #handleWork(remote: RemotePeer, message: WorkMessage, size: number): void {
@@ -825,12 +655,8 @@ export class PeerService implements Peer {
     }
   }
 
-  #tellStatus(): void {
-    for (const remote of this.#remotes.values()) remote.tellStatus()
-  }
-
   #signalingChanged(status: PeerStatus): void {
-    if (status !== 'online') this.#relayLinks.lose()
+    if (status !== 'online') this.#connector.serverLost()
     this.#events.emit('status', status)
     // The server sent us away for good: what made it do so must change before there is a peer again.
     if (status === 'closed') void this.close()

@@ -1,10 +1,11 @@
 /** The peers this identity has met (SPEC R7): known to later pages by their keys, with what it takes to wake them. */
 import type { PeerId } from '../api.ts'
-import { type TsunagiError, toTsunagiError } from '../errors.ts'
+import { TsunagiError, toTsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 import type { PinnedPeer, SessionStore } from '../session/store.ts'
 import type { Presence } from '../signaling/presence.ts'
+import type { Bytes } from '../wire/bytes.ts'
 
 export class KnownPeers {
   readonly #clock: Clock
@@ -42,6 +43,19 @@ export class KnownPeers {
     const known = this.#peers.get(peer)
     const introduced = known && withRecord(known, presence)
     if (introduced !== undefined && introduced !== known) this.#keep(introduced)
+  }
+
+  /**
+   * What can be sealed to a peer that need not be here.
+   * @param presence as for met()
+   * @param now milliseconds since 1970 by the server's clock
+   * @throws TsunagiError UNKNOWN_PEER
+   */
+  introductionKeyOf(peer: PeerId, presence: Presence | undefined, now: number): Bytes {
+    const known = this.#peers.get(peer)
+    if (presence !== undefined && presence.notAfter > now) return presence.introductionKey
+    if (known?.introductionKey !== undefined && (known.introductionNotAfter ?? 0) > now) return known.introductionKey
+    throw new TsunagiError('UNKNOWN_PEER', 'Nothing is known by which that peer could be written to.')
   }
 
   /** A wake-up of that time was taken from it. */

@@ -32,7 +32,6 @@ export interface RemotePeerHost {
   readonly key: SigningKey
   readonly store: SessionStore | undefined
   readonly sessions: SessionManager
-  heartbeat(): SessionPayload<'heartbeat'>
   status(): SessionPayload<'status_report'>
   capabilities(): SessionPayload<'capability_response'>
   /** Something that its PeerInfo shows has changed. */
@@ -97,6 +96,17 @@ export class RemotePeer {
 
   get isConnected(): boolean {
     return this.#host.sessions.find(this.id)?.state === 'established'
+  }
+
+  /** Whether it is there: named by signaling, or connected. */
+  get isPresent(): boolean {
+    return this.isMember || this.isConnected
+  }
+
+  /** Whether it is linked and its page code answers. */
+  get answers(): boolean {
+    const { health } = this
+    return health === 'healthy' || health === 'degraded'
   }
 
   /** Whether its messages pass the signaling server. */
@@ -236,7 +246,10 @@ export class RemotePeer {
       clock,
       randomBytes: crypto.randomBytes,
       send: (type, payload) => session.send(type, payload),
-      heartbeat: () => ({ ...this.#host.heartbeat(), last_sequence: session.info.sent }),
+      heartbeat: () => {
+        const { load, queue_depth } = this.#host.status()
+        return { load, queue_depth, last_sequence: session.info.sent }
+      },
       status: () => this.#host.status(),
       roundTrips: this.counters.roundTrips,
       onHealth: () => this.#changed(),
