@@ -3,14 +3,14 @@ import type { PeerStatus } from '../api.ts'
 import { isTsunagiError, TsunagiError } from '../errors.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
-import { type IceServer, type Priority, RELAYED_TYPES, SIGNALING_CLOSE, type SignalingPayload } from '../messages.ts'
+import { type IceServer, type Priority, RELAYED_TYPES, type SignalingPayload } from '../messages.ts'
 import type { Clock, CryptoProvider, IntroductionKey, OpenSocket, SigningKey } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { openFrameType } from '../wire/open-frame.ts'
 import { uuidV4 } from '../wire/uuid.ts'
 import { Answers } from './answers.ts'
 import { Backoff } from './backoff.ts'
-import { comeBackDelay } from './close-reason.ts'
+import { comeBackDelay, refusalOf } from './close-reason.ts'
 import { Complaints } from './complaints.ts'
 import { Connection } from './connection.ts'
 import { Members } from './members.ts'
@@ -72,20 +72,6 @@ export interface SignalingRefusals {
 export type WakeStepReport = SignalingPayload<'wake_step'>['step']
 
 type PushTarget = SignalingPayload<'push_subscribe'>['subscription']
-
-/** Why a give-up close code came and what helps. */
-const REFUSALS = new Map<number, string>([
-  [SIGNALING_CLOSE.invalidMessage, 'The signaling server could not read what this page sent. Reload the page.'],
-  [
-    SIGNALING_CLOSE.notProven,
-    'The signaling server did not accept the proof of this identity. Reload the page; if that does not help, the ' +
-      'server does not know the address it is reached by, which its operator can add to TSUNAGI_ORIGINS.',
-  ],
-  [SIGNALING_CLOSE.replaced, 'This identity joined from another tab or window, so it is no longer connected here.'],
-  [SIGNALING_CLOSE.wrongVersion, 'The signaling server speaks another version of the protocol. Reload the page.'],
-])
-const FIRST_GIVE_UP = 4100
-const LAST_GIVE_UP = 4199
 
 /** Of use from start() to close(). */
 export class SignalingClient {
@@ -489,10 +475,10 @@ export class SignalingClient {
 
   #ended(connection: Connection, code: number | undefined, reason: string): void {
     this.#stop()
-    if (code !== undefined && code >= FIRST_GIVE_UP && code <= LAST_GIVE_UP) {
-      const why = REFUSALS.get(code) ?? `The signaling server refused this peer (code ${code}).`
+    const refused = refusalOf(code)
+    if (refused !== undefined) {
       this.#setStatus('closed')
-      this.#options.onError(new TsunagiError('SIGNALING_REFUSED', why))
+      this.#options.onError(refused)
       return
     }
     if (connection.age >= LIMITS.signalingStable) this.#backoff.reset()
