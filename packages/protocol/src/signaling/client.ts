@@ -4,7 +4,7 @@ import { isTsunagiError, TsunagiError } from '../errors.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { type IceServer, type Priority, RELAYED_TYPES, type SignalingPayload } from '../messages.ts'
-import type { Clock, CryptoProvider, IntroductionKey, OpenSocket, SigningKey } from '../ports.ts'
+import type { Clock, OpenSocket } from '../ports.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
 import { openFrameType } from '../wire/open-frame.ts'
 import { uuidV4 } from '../wire/uuid.ts'
@@ -13,27 +13,13 @@ import { Backoff } from './backoff.ts'
 import { comeBackDelay, refusalOf } from './close-reason.ts'
 import { Complaints } from './complaints.ts'
 import { Connection } from './connection.ts'
+import { Introductions, type IntroductionsHost } from './introductions.ts'
 import { Members } from './members.ts'
-import { type MeshKeys, RELAY_OVERHEAD, relayInfo, signalingProof } from './messages.ts'
+import { RELAY_OVERHEAD, signalingProof } from './messages.ts'
 import { Outbox, type OutboxLane } from './outbox.ts'
-import { introduce, LONGEST_PRESENCE, openPresence, type Presence, readIntroduction, sealPresence } from './presence.ts'
+import { openPresence, type Presence, readIntroduction } from './presence.ts'
 
-/** What others seal to, and until when. */
-export interface IntroductionKeys {
-  readonly current: IntroductionKey
-  /** Milliseconds since 1970 by the client's clock. */
-  readonly notAfter: number
-  /** The key before: it still opens what was sealed by its record. */
-  readonly previous?: IntroductionKey
-}
-
-export interface SignalingClientOptions {
-  readonly clock: Clock
-  readonly crypto: CryptoProvider
-  readonly key: SigningKey
-  /** Asked before each join, at the latest when a key expires; gives a new one where the last has little time left. */
-  readonly introductionKeys: () => Promise<IntroductionKeys>
-  readonly mesh: MeshKeys
+export interface SignalingClientOptions extends IntroductionsHost {
   /** ws: or wss: address of the server. */
   readonly url: string
   readonly openSocket: OpenSocket
@@ -84,15 +70,13 @@ export class SignalingClient {
   readonly #discoveries: Answers<readonly Bytes[]>
   readonly #wakeSteps: Answers<WakeStepReport>
   readonly #pushStates: Answers<boolean>
+  readonly #introductions: Introductions
   readonly #outbox: Outbox
   readonly #refused = { messages: 0, records: 0, frames: 0 }
   #status: PeerStatus = 'connecting'
   #connection: Connection | undefined
   #cancelRetry: (() => void) | undefined
   #cancelRenewal: (() => void) | undefined
-  #introduction: IntroductionKeys | undefined
-  /** Our own record as the server has it, for those it does not tell of us. */
-  #record: Bytes = new Uint8Array()
   #isPartlyKnown = false
   #clockOffset = 0
   #iceServers: readonly IceServer[] = []
@@ -112,6 +96,7 @@ export class SignalingClient {
     this.#discoveries = new Answers(clock, { timeout: LIMITS.discoverTimeout, most: LIMITS.maxDiscoveries })
     this.#wakeSteps = new Answers(clock, { timeout: LIMITS.wakeStepTimeout, most: LIMITS.maxWakeUps })
     this.#pushStates = new Answers(clock, { timeout: LIMITS.wakeStepTimeout, most: LIMITS.maxDiscoveries })
+    this.#introductions = new Introductions(options)
     this.#outbox = new Outbox(options.clock, () => this.#connection?.bufferedAmount ?? 0)
   }
 
@@ -197,7 +182,7 @@ export class SignalingClient {
       throw new TsunagiError('UNKNOWN_PEER', 'No peer of this key is in the mesh now.', { peer: peerIdOf(peer) })
     }
     const type = openFrameType(frame)
-    const content = type === 'handshake' || type === 'wake_up' ? introduce(this.#record, frame) : frame
+    const content = type === 'handshake' || type === 'wake_up' ? this.#introductions.introduce(frame) : frame
     const size = RELAY_OVERHEAD + content.length
     if (size > connection.maxMessage) {
       throw new TsunagiError(
@@ -207,7 +192,11 @@ export class SignalingClient {
     }
     // Links bound for themselves what waits.
     if (lane === 'open') this.#checkRoom(connection, size)
-    return this.#outbox.add(lane, size, () => this.#sealAndSend(connection, presence, content))
+    return this.#outbox.add(lane, size, async () => {
+      const payload = await this.#introductions.seal(presence, content)
+      if (!connection.isOnline) throw unreachable()
+      connection.send({ type: 'relay', publicKey: presence.publicKey, payload })
+    })
   }
 
   /** The newest record of a peer, also of one that left. */
@@ -221,24 +210,24 @@ export class SignalingClient {
    * @param expires milliseconds since 1970 by the server's clock
    */
   async leaveWakeUp(
-    { publicKey, introductionKey }: Pick<Presence, 'publicKey' | 'introductionKey'>,
+    peer: Pick<Presence, 'publicKey' | 'introductionKey'>,
     frame: Bytes,
     { priority, expires }: { readonly priority: Priority; readonly expires: number },
   ): Promise<WakeStepReport> {
     const connection = this.#connection
     if (!connection?.isOnline) throw unreachable()
-    const content = introduce(this.#record, frame)
+    const content = this.#introductions.introduce(frame)
     const size = RELAY_OVERHEAD + content.length
     this.#checkRoom(connection, size)
     const wakeId = uuidV4(this.#options.crypto.randomBytes(16))
     let step: Promise<WakeStepReport> | undefined
     await this.#outbox.add('open', size, async () => {
-      const sealed = await this.#seal(publicKey, introductionKey, content)
+      const sealed = await this.#introductions.seal(peer, content)
       if (!connection.isOnline) throw unreachable()
       step = this.#wakeSteps.wait(wakeId.toString())
       connection.send({
         type: 'wake_up',
-        payload: { wake_id: wakeId, public_key: publicKey, priority, expires, sealed },
+        payload: { wake_id: wakeId, public_key: peer.publicKey, priority, expires, sealed },
       })
     })
     return step ?? Promise.reject(unreachable())
@@ -279,17 +268,6 @@ export class SignalingClient {
     return found
   }
 
-  async #sealAndSend(connection: Connection, { publicKey, introductionKey }: Presence, frame: Bytes): Promise<void> {
-    const payload = await this.#seal(publicKey, introductionKey, frame)
-    if (!connection.isOnline) throw unreachable()
-    connection.send({ type: 'relay', publicKey, payload })
-  }
-
-  #seal(recipient: Bytes, introductionKey: Bytes, frame: Bytes): Promise<Bytes> {
-    const { crypto, key, mesh } = this.#options
-    return crypto.seal(introductionKey, relayInfo(mesh.meshId, key.publicKey, recipient), frame)
-  }
-
   /** @throws TsunagiError QUEUE_FULL */
   #checkRoom(connection: Connection, size: number): void {
     if (this.#outbox.openBytes + connection.bufferedAmount + size <= LIMITS.maxSignalingQueue) return
@@ -327,16 +305,9 @@ export class SignalingClient {
   }
 
   async #join({ challenge, time }: SignalingPayload<'challenge'>): Promise<SignalingPayload<'join'>> {
-    const { crypto, introductionKeys, key, mesh } = this.#options
+    const { key, mesh } = this.#options
     this.#clockOffset = time - this.#clock.now()
-    this.#introduction = await introductionKeys()
-    const { current, notAfter } = this.#introduction
-    const presence = await sealPresence(crypto, key, mesh.meshId, {
-      introductionKey: current.publicKey,
-      timestamp: this.serverNow(),
-      notAfter: Math.min(notAfter + this.#clockOffset, this.serverNow() + LONGEST_PRESENCE),
-    })
-    this.#record = presence
+    const presence = await this.#introductions.renew(() => this.serverNow())
     const join = { origin: this.#origin, mesh_id: mesh.meshId, public_key: key.publicKey, presence }
     return { version: PROTOCOL.version, ...join, signature: await key.sign(signalingProof(challenge, join)) }
   }
@@ -362,8 +333,8 @@ export class SignalingClient {
 
   /** A record cannot be replaced on an open socket, so a new introduction key comes with a new one. */
   #renewInTime(connection: Connection): void {
-    const left = (this.#introduction?.notAfter ?? 0) - this.#clock.now()
-    this.#cancelRenewal = this.#clock.after(Math.min(left, PROTOCOL.introductionKeyLife), () => connection.drop())
+    const life = Math.min(this.#introductions.life, PROTOCOL.introductionKeyLife)
+    this.#cancelRenewal = this.#clock.after(life, () => connection.drop())
   }
 
   async #presence(connection: Connection, presence: SignalingPayload<'presence'>): Promise<void> {
@@ -423,10 +394,10 @@ export class SignalingClient {
   }
 
   async #frame(connection: Connection, sender: Bytes, sealed: Bytes, how: 'relay' | 'mail'): Promise<void> {
-    const { key, mesh, onFrame } = this.#options
+    const { onFrame } = this.#options
     // A copy: the original is a view that would keep the whole message alive.
     const claimedSender = sender.slice()
-    const frame = await this.#open(relayInfo(mesh.meshId, claimedSender, key.publicKey), sealed)
+    const frame = await this.#introductions.open(claimedSender, sealed)
     if (connection.hasEnded) return
     if (frame?.[0] === RELAYED_TYPES.introduction) return this.#introduced(connection, frame, claimedSender, how)
     if (frame !== undefined) return onFrame(frame, claimedSender, how)
@@ -445,17 +416,6 @@ export class SignalingClient {
     }
     if (!this.hasMember(claimedSender)) await this.#meet(connection, record, 'joined', claimedSender)
     if (!connection.hasEnded) this.#options.onFrame(rest, claimedSender, how)
-  }
-
-  async #open(info: Bytes, sealed: Bytes): Promise<Bytes | undefined> {
-    for (const key of [this.#introduction?.current, this.#introduction?.previous]) {
-      try {
-        if (key !== undefined) return await key.open(info, sealed)
-      } catch (error) {
-        if (!isTsunagiError(error, 'DECRYPTION_FAILED')) throw error
-      }
-    }
-    return undefined
   }
 
   #serverError({ code, message, public_key }: SignalingPayload<'error'>): void {

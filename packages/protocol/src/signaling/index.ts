@@ -14,13 +14,9 @@ export type { Clock, CryptoProvider, OpenSocket, SigningKey } from '../ports.ts'
 export { type Bytes, compareBytes, concat, equalBytes, fromUtf8, lengthPrefixed, utf8 } from '../wire/bytes.ts'
 export { openOpenFrame, sealOpenFrame, type VerifiedOpen } from '../wire/open-frame.ts'
 export { capabilityTag } from './capability-tag.ts'
-export {
-  type IntroductionKeys,
-  SignalingClient,
-  type SignalingClientOptions,
-  type SignalingRefusals,
-} from './client.ts'
+export { SignalingClient, type SignalingClientOptions, type SignalingRefusals } from './client.ts'
 export { closeReason } from './close-reason.ts'
+export type { IntroductionKeys } from './introductions.ts'
 export {
   decodeSignaling,
   deriveMesh,
