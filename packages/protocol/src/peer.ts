@@ -56,6 +56,7 @@ import type { Clock, CryptoProvider, OpenSocket, SigningKey } from './ports.ts'
 import type { SessionTrace } from './session/host.ts'
 import { SessionManager } from './session/session-manager.ts'
 import type { SessionStore } from './session/store.ts'
+import { settleable } from './settleable.ts'
 import { SignalingClient } from './signaling/client.ts'
 import { Complaints } from './signaling/complaints.ts'
 import type { IntroductionKeys } from './signaling/introductions.ts'
@@ -397,8 +398,7 @@ export class PeerService implements Peer {
     try {
       checkSend(data, options)
       if (options.durable !== true) {
-        const remote = this.#find(to)
-        return volatileDelivery((settle) => this.#enqueue(remote, 'message', data, settle))
+        return volatileDelivery(this.#enqueue(this.#find(to), 'message', data))
       }
       const remote = this.#findKept(to)
       const { id, accepted, delivered } = remote.session.sendDurable('message', data)
@@ -484,30 +484,19 @@ export class PeerService implements Peer {
   }
 
   async #sendTo<T extends SessionType>(find: () => RemotePeer, type: T, payload: SessionPayload<T>): Promise<void> {
-    const remote = find()
-    return new Promise((fulfil, reject) => {
-      this.#enqueue(remote, type, payload, (error) => (error === undefined ? fulfil() : reject(error)))
-    })
+    return this.#enqueue(find(), type, payload)
   }
 
-  /** @param settle called once, with the error where there is one */
-  #enqueue<T extends SessionType>(
-    remote: RemotePeer,
-    type: T,
-    payload: SessionPayload<T>,
-    settle: (error?: TsunagiError) => void,
-  ): void {
-    const fail = (cause: unknown) => {
-      const error = publicError(cause)
-      remote.counters.failed(error, this.#clock.now())
-      settle(error)
-    }
+  /** Fulfils when the other side has acknowledged. Rejects as Session.send() does, in the words of RemotePeer.rejected. */
+  #enqueue<T extends SessionType>(remote: RemotePeer, type: T, payload: SessionPayload<T>): Promise<void> {
+    const { promise, settle } = settleable(remote.rejected)
     this.#wanted(remote)
     try {
-      remote.session.enqueue(type, payload, (error) => (error === undefined ? settle() : fail(error)))
+      remote.session.enqueue(type, payload, settle)
     } catch (cause) {
-      fail(cause)
+      settle(publicError(cause))
     }
+    return promise
   }
 
   /** With a store a result is as durable as a message; without one it lasts as long as the page, as everything does. */

@@ -4,7 +4,7 @@ import { createPeer } from '@tsunagi/protocol/browser'
 import type { End, System } from './system.ts'
 
 /** Bytes not yet acknowledged at which the sender waits for the oldest quarter: of 1, 2 and 4 MiB no other was faster in all cases. */
-const MOST_WAITING = 2 * 1024 * 1024
+const MOST_WAITING = 1024 * 1024
 
 export const tsunagi: System = { name: 'tsunagi', join: joinWith((peer, other) => new TsunagiEnd(peer, other)) }
 

@@ -85,8 +85,9 @@ export const maxOutboxBytes = 32 * MiB
 export const maxOutboxMessages = 10_000
 /** A peer told that the session is closed has this long to close the link itself. */
 export const closeGrace = 1_000
-/** Acknowledgements that nobody waits for go after this long, or with an eighth of the window consumed. */
+/** Acknowledgements that nobody waits for go after this long, or with an eighth of the window consumed, or so many records. */
 export const ackDelay = 20
+export const ackRecords = 512
 /** Without other traffic a heartbeat goes this often, and a ping measures the round trip. */
 export const heartbeatInterval = 5_000
 /** No answer by page code for this long: degraded, then unreachable (SPEC §7). */

@@ -18,12 +18,9 @@ export function asDelivery(id: string, accepted: Promise<void>, delivered: Promi
 
 const ACCEPTED: Promise<void> = Promise.resolve()
 
-/** Of a message that is not durable: one promise, since there may be very many. @param send is given what to call at the end */
-export function volatileDelivery(send: (settle: (error?: TsunagiError) => void) => void): Delivery {
-  const delivery = new Promise<void>((fulfil, reject) => {
-    send((error) => (error === undefined ? fulfil() : reject(error)))
-  })
-  return Object.assign(delivery, { id: '', accepted: ACCEPTED })
+/** Of a message that is not durable: one promise, since there may be very many. */
+export function volatileDelivery(delivered: Promise<void>): Delivery {
+  return Object.assign(delivered, { id: '', accepted: ACCEPTED })
 }
 
 export function refusedDelivery(cause: unknown): Delivery {

@@ -17,6 +17,7 @@ import { isOver, type SessionState } from '../session/states.ts'
 import type { PinnedPeer, SessionStore, StoredMessage } from '../session/store.ts'
 import { capabilityDigestInput } from '../tasks/capabilities.ts'
 import { type Bytes, equalBytes } from '../wire/bytes.ts'
+import { publicError } from './delivery.ts'
 
 type LivenessMessage = Extract<SessionMessage, { type: 'ping' | 'pong' | 'heartbeat' | 'status_report' }>
 type PresenceMessage = Extract<
@@ -157,6 +158,13 @@ export class RemotePeer {
       this.#heartbeat?.ping() ??
       Promise.reject(new TsunagiError('LINK_LOST', 'There is no link to that peer at present.', { peer: this.id }))
     )
+  }
+
+  /** A message to it was rejected. @returns the error as an app is told of it */
+  readonly rejected = (cause: unknown): TsunagiError => {
+    const error = publicError(cause)
+    this.counters.failed(error, this.#host.clock.now())
+    return error
   }
 
   /** This peer's own status or capabilities changed. */

@@ -22,21 +22,24 @@ export interface OutgoingMessage {
   readonly settle: (error?: TsunagiError) => void
 }
 
-interface SentRecord {
+/** One object for each, since very many may be on their way: the record as it is written, and what is to be known of it here. */
+interface SentRecord extends Mutable<Record> {
   readonly sequence: number
-  record: Record
+  /** With its head, as it was when it was cut. */
   readonly size: number
   readonly message: OutgoingMessage
   /** Whether the message is settled with the acknowledgement of this record. */
   settles: boolean
 }
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
 export interface Batch {
   /** Sequence number of the first record. */
   readonly first: number
   readonly records: readonly Record[]
-  /** The messages that have left as a whole now. */
-  readonly finished: readonly { readonly message: OutgoingMessage; readonly sequence: number }[]
+  /** The last records of messages that have left as a whole now. */
+  readonly finished: readonly Pick<SentRecord, 'message' | 'sequence'>[]
   readonly size: number
 }
 
@@ -46,7 +49,8 @@ interface LaneQueue {
   offset: number
 }
 
-const NOTHING = new Uint8Array()
+/** What is sent in the place of a message that is not sent any more. */
+const EMPTY = { type: 0, raw: false, more: false, durable: false, payload: new Uint8Array() }
 
 export class Outgoing {
   readonly #lanes: readonly LaneQueue[] = Object.values(LANES).map(() => ({ messages: new Queue(), offset: 0 }))
@@ -94,7 +98,7 @@ export class Outgoing {
   /** The next records, of about `most` bytes together; undefined where there is nothing to send or no window. */
   take(most: number): Batch | undefined {
     const records: Record[] = []
-    const finished: { message: OutgoingMessage; sequence: number }[] = []
+    const finished: SentRecord[] = []
     let size = 0
     let first = this.#nextSequence
     const fits = (more: number) =>
@@ -103,7 +107,7 @@ export class Outgoing {
       const sent = this.#sent[this.#again] as SentRecord
       if (!fits(sent.size)) return { first, records, finished, size }
       if (records.length === 0) first = sent.sequence
-      records.push(sent.record)
+      records.push(sent)
       size += sent.size
     }
     for (;;) {
@@ -112,11 +116,10 @@ export class Outgoing {
       const message = lane.messages.peek() as OutgoingMessage
       const length = Math.min(LIMITS.recordSize, most, message.payload.length - lane.offset)
       if (!fits(RECORD_HEAD + length)) break
-      const sequence = this.#nextSequence
-      const record = this.#cut(lane, message, length)
-      records.push(record)
-      size += RECORD_HEAD + length
-      if (!record.more) finished.push({ message, sequence })
+      const sent = this.#cut(lane, message, length)
+      records.push(sent)
+      size += sent.size
+      if (!sent.more) finished.push(sent)
     }
     return records.length === 0 ? undefined : { first, records, finished, size }
   }
@@ -201,8 +204,8 @@ export class Outgoing {
   /** Gives messages up; their places in the sequence are sent empty. */
   #drop(chosen: (message: OutgoingMessage) => boolean, error: TsunagiError): void {
     for (const sent of this.#sent) {
-      if (!chosen(sent.message) || sent.record.type === 0) continue
-      sent.record = { ...sent.record, type: 0, raw: false, more: false, durable: false, payload: NOTHING }
+      if (!chosen(sent.message) || sent.type === 0) continue
+      Object.assign(sent, EMPTY)
       if (sent.settles) this.#settle(sent.message, error)
       sent.settles = false
     }
@@ -219,8 +222,8 @@ export class Outgoing {
   /** A message of which a part has arrived ends with an empty record, so that its lane is free for the next. */
   #breakOff(lane: LaneQueue, message: OutgoingMessage): void {
     lane.offset = 0
-    const record = { type: 0, raw: false, more: false, durable: false, lane: LANES[message.lane], payload: NOTHING }
-    this.#sent.push({ sequence: this.#nextSequence++, record, size: RECORD_HEAD, message, settles: false })
+    const empty = { ...EMPTY, lane: LANES[message.lane], message, size: RECORD_HEAD, settles: false }
+    this.#sent.push({ ...empty, sequence: this.#nextSequence++ })
     this.#inFlight += RECORD_HEAD
   }
 
@@ -235,24 +238,27 @@ export class Outgoing {
   }
 
   /** The next record of a lane's first message, which then counts as sent. */
-  #cut(lane: LaneQueue, message: OutgoingMessage, length: number): Record {
+  #cut(lane: LaneQueue, message: OutgoingMessage, length: number): SentRecord {
     const end = lane.offset + length
     const more = end < message.payload.length
-    const record: Record = {
+    const sent: SentRecord = {
       type: message.type,
       raw: message.raw,
       more,
       durable: message.durable !== undefined,
       lane: LANES[message.lane],
       payload: length === message.payload.length ? message.payload : message.payload.subarray(lane.offset, end),
+      message,
+      size: RECORD_HEAD + length,
+      settles: !more,
+      sequence: this.#nextSequence++,
     }
-    const size = RECORD_HEAD + length
-    this.#sent.push({ sequence: this.#nextSequence++, record, size, message, settles: !more })
+    this.#sent.push(sent)
     this.#again = this.#sent.length
-    this.#inFlight += size
+    this.#inFlight += sent.size
     lane.offset = more ? end : 0
     if (!more) lane.messages.dequeue()
-    return record
+    return sent
   }
 
   #lane(message: OutgoingMessage): LaneQueue {

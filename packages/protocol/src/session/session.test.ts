@@ -328,6 +328,15 @@ describe('an acknowledgement', () => {
     expect(pair.framesOf('b').length).toBeGreaterThan(eighths / 2)
     expect(pair.framesOf('b').length).toBeLessThanOrEqual(eighths + 1)
   })
+
+  test('of many small messages does not wait, so that the sender can forget them', async () => {
+    for (let i = 1; i < LIMITS.ackRecords; i++) pair.a.send('heartbeat', heartbeat)
+    await pair.quiet()
+    expect(pair.framesOf('b').length).toBe(0)
+    pair.a.send('heartbeat', heartbeat)
+    await pair.quiet()
+    expect([pair.a.delivered, pair.framesOf('b').length]).toEqual([LIMITS.ackRecords, 1])
+  })
 })
 
 describe('a frame that is lost', () => {

@@ -9,6 +9,7 @@ import { peerIdOf } from '../identity/peer-id.ts'
 import { LIMITS } from '../limits.ts'
 import type { Link, LinkEvents } from '../links/link.ts'
 import { SESSION_TYPES, type SessionPayload, type SessionType } from '../messages.ts'
+import { settleable } from '../settleable.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { Slab } from '../wire/slab.ts'
 import { uuidBytes, uuidText, uuidV4 } from '../wire/uuid.ts'
@@ -169,10 +170,10 @@ export class Session {
    * is now. Rejects with QUEUE_FULL, MESSAGE_TOO_LARGE, INVALID_FORMAT, LINK_LOST where it was ephemeral, its page was loaded
    * anew or no link came for LIMITS.linkPatience, and with what ended the session.
    */
-  send<T extends SessionType>(type: T, payload: SessionPayload<T>): Promise<void> {
-    return new Promise((fulfil, reject) => {
-      this.enqueue(type, payload, (error) => (error === undefined ? fulfil() : reject(error)))
-    })
+  async send<T extends SessionType>(type: T, payload: SessionPayload<T>): Promise<void> {
+    const { promise, settle } = settleable()
+    this.enqueue(type, payload, settle)
+    return promise
   }
 
   /**

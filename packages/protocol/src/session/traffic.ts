@@ -53,6 +53,7 @@ export class Traffic {
   #pumpDue = false
   #ackDue = false
   #unacknowledgedBytes = 0
+  #unacknowledgedRecords = 0
   #resendAskedFor = 0
   #resendAskedAt = 0
   #reading: FrameNumber = { epoch: 0, counter: 0 }
@@ -228,15 +229,17 @@ export class Traffic {
       return
     }
     if (this.#isOver) return
-    if (body.records.length > 0) this.#acknowledgeSoon(body.prompt, size)
+    if (body.records.length > 0) this.#acknowledgeSoon(body, size)
     if (this.#incoming.hasGap) this.#askAgain()
     this.flush()
   }
 
   /** At once where the sender may be waiting for it, else with what goes out anyway, after a while, or with much received. */
-  #acknowledgeSoon(prompt: boolean, size: number): void {
+  #acknowledgeSoon({ prompt, records }: FrameBody, size: number): void {
     this.#unacknowledgedBytes += size
-    if (prompt || this.#unacknowledgedBytes >= this.window / 8) {
+    this.#unacknowledgedRecords += records.length
+    const isMuch = this.#unacknowledgedBytes >= this.window / 8 || this.#unacknowledgedRecords >= LIMITS.ackRecords
+    if (prompt || isMuch) {
       this.#ackDue = true
       return
     }
@@ -268,6 +271,7 @@ export class Traffic {
   #acknowledgement(): Pick<FrameBody, 'ack' | 'window' | 'resend' | 'provisional'> {
     this.#ackDue = false
     this.#unacknowledgedBytes = 0
+    this.#unacknowledgedRecords = 0
     const { window } = this
     return { ack: this.#host.acknowledgeable(), window, resend: false, provisional: this.#isProvisional }
   }
