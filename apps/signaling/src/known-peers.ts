@@ -27,23 +27,43 @@ export class KnownPeers {
   readonly #shelf: Shelf
   readonly #clock: Clock
   readonly #limits: SignalingLimits
+  readonly #isLasting: boolean
+  /** Names of those who left, as long as that is being written. */
+  readonly #leaving = new Set<string>()
 
   constructor(store: Store, clock: Clock, limits: SignalingLimits) {
     // Those not seen for longest make room: who comes back is known again at once.
     this.#shelf = store.shelf('peers', { records: limits.maxKnownPeers, whenFull: 'forget' })
     this.#clock = clock
     this.#limits = limits
+    this.#isLasting = store.isLasting
   }
 
   async isKnown(place: Place): Promise<boolean> {
-    return parse(await this.#shelf.read(nameOfPlace(place)), this.#clock.now()) !== undefined
+    const name = nameOfPlace(place)
+    return this.#leaving.has(name) || parse(await this.#shelf.read(name), this.#clock.now()) !== undefined
   }
 
-  async seen(place: Place): Promise<void> {
+  /**
+   * It is there, where it is found in its mesh. What ends with this process need not know it as well before it leaves: of many
+   * peers that takes memory.
+   */
+  async returned(place: Place): Promise<void> {
     await this.#change(place, (held) => ({
-      record: held !== undefined && this.#clock.now() - held.seen < SEEN_STEP ? held : this.#seenNow(held),
+      record: held === undefined && !this.#isLasting ? undefined : this.#seenLately(held),
       answer: undefined,
     }))
+  }
+
+  /** It was there until now. */
+  async left(place: Place): Promise<void> {
+    const name = nameOfPlace(place)
+    this.#leaving.add(name)
+    try {
+      await this.#change(place, (held) => ({ record: this.#seenLately(held), answer: undefined }))
+    } finally {
+      this.#leaving.delete(name)
+    }
   }
 
   /** In the place of the one before, or none. */
@@ -86,6 +106,10 @@ export class KnownPeers {
   /** Removes those not seen for knownPeerLife. */
   async sweep(): Promise<void> {
     while ((await this.#shelf.sweep(this.#clock.now())).length > 0);
+  }
+
+  #seenLately(held: KnownPeer | undefined): KnownPeer {
+    return held !== undefined && this.#clock.now() - held.seen < SEEN_STEP ? held : this.#seenNow(held)
   }
 
   #seenNow(held: KnownPeer | undefined): KnownPeer {

@@ -23,6 +23,7 @@ export function openLmdbStore(directory: string): Store {
     )
   }
   return {
+    isLasting: true,
     shelf: (name, room) => new LmdbShelf(environment, name, room),
     close: () => environment.close(),
   }

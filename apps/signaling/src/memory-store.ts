@@ -2,6 +2,8 @@
 import { type Room, type Shelf, type Store, type Stored, SWEPT_AT_ONCE } from './store.ts'
 
 export class MemoryStore implements Store {
+  readonly isLasting = false
+
   shelf(_name: string, room: Room): Shelf {
     return new MemoryShelf(room)
   }

@@ -11,5 +11,5 @@ export async function openRedisStore(url: string): Promise<Store> {
   const link = new RedisLink({ url, clock: systemClock, log: pino({ enabled: false }) }, events)
   await link.connect()
   const store = new RedisStore(link)
-  return { shelf: (name, room) => store.shelf(name, room), close: () => link.close() }
+  return { isLasting: store.isLasting, shelf: (name, room) => store.shelf(name, room), close: () => link.close() }
 }

@@ -36,6 +36,7 @@ return gone`
 
 /** Its connection is the nodes', and ends with them. */
 export class RedisStore implements Store {
+  readonly isLasting = true
   readonly #link: RedisLink
 
   constructor(link: RedisLink) {

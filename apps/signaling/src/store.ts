@@ -25,6 +25,8 @@ export interface Shelf {
 }
 
 export interface Store {
+  /** Whether it still has tomorrow what it has today, if this process ends between. */
+  readonly isLasting: boolean
   shelf(name: string, room: Room): Shelf
   close(): Promise<void>
 }

@@ -91,14 +91,14 @@ export class Waking {
   /** Notes that a peer is there, and answers what waits for it. */
   returned(place: Place): Promise<Mail[]> {
     return this.#attempt(async () => {
-      await this.#known.seen(place)
+      await this.#known.returned(place)
       return this.#mailbox.waiting(place)
     }, [])
   }
 
   /** It was there until now. */
   left(place: Place): void {
-    void this.#attempt(() => this.#known.seen(place), undefined)
+    void this.#attempt(() => this.#known.left(place), undefined)
   }
 
   taken(place: Place, mailId: Bytes): void {
