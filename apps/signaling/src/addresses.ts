@@ -54,8 +54,8 @@ export interface AddressAccount {
   sockets: number
   /** Of these, sockets that have not proved a key. */
   unproven: number
-  /** TCP connections, also those of plain HTTP. */
-  connections: number
+  /** TCP connections of plain HTTP. */
+  requests: number
   readonly attempts: TokenBucket
 }
 
@@ -63,10 +63,10 @@ export function addressAccounts(limits: SignalingLimits, clock: Clock): Accounts
   const open = () => ({
     sockets: 0,
     unproven: 0,
-    connections: 0,
+    requests: 0,
     attempts: new TokenBucket(limits.attemptRate, limits.attemptBurst, clock),
   })
-  return new Accounts(limits.maxRemembered, open, ({ sockets, connections }) => sockets + connections > 0)
+  return new Accounts(limits.maxRemembered, open, ({ sockets, requests }) => sockets + requests > 0)
 }
 
 /** The name under which the other end of a TCP connection counts. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect as connectTcp } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FakeClock } from './fake-clock.fixture.ts'
 import { connect, joined, serve } from './serve.fixture.ts'
@@ -82,6 +83,25 @@ describe('an address', () => {
     // The same machine by its other name is another address.
     expect((await fetch(`http://[::1]:${server.port}/livez`)).status).toBe(200)
     for (const socket of held) socket.destroy()
+  })
+
+  test('has a connection for as many sockets and requests, each counted once, and room again when one has closed', async () => {
+    const server = await serve({ limits: { maxConnectionsPerAddress: 1, maxRequestsPerAddress: 1 } })
+    const isTaken = async () => {
+      const socket = connectTcp(server.port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      socket.end('GET /livez HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n')
+      return (await text(socket).catch(() => '')).startsWith('HTTP/1.1 200')
+    }
+    const peer = connect(server)
+    await peer.next('challenge')
+    expect(await isTaken()).toBe(true)
+    const held = connectTcp(server.port, '127.0.0.1')
+    await once(held, 'connect')
+    expect(await isTaken()).toBe(false)
+    peer.socket.terminate()
+    await expect.poll(isTaken).toBe(true)
+    held.destroy()
   })
 
   test.each([

@@ -20,8 +20,8 @@ const COME_BACK_SPACING = 3
 
 const ACCOUNT = Symbol('account')
 
-/** A TCP connection, with the account in which it is counted. */
-type Line = Socket & { [ACCOUNT]?: AddressAccount }
+/** A TCP connection, with the account in which it is counted as long as it is one of plain HTTP. */
+type Line = Socket & { [ACCOUNT]?: AddressAccount | undefined }
 
 export interface GateHost extends ConnectionHost {
   readonly pages: PageOrigins
@@ -101,14 +101,14 @@ export class Gate implements Door {
     if (name === undefined || this.#host.proxies.includes(socket.remoteAddress)) return
     const { maxConnectionsPerAddress, maxRequestsPerAddress } = this.#host.limits
     const account = this.#addresses.get(name)
-    if (account.connections >= maxConnectionsPerAddress + maxRequestsPerAddress) {
+    if (account.sockets + account.requests >= maxConnectionsPerAddress + maxRequestsPerAddress) {
       this.#host.metrics.refused('maxRequestsPerAddress')
       socket.destroy()
       return
     }
-    account.connections++
+    account.requests++
     socket[ACCOUNT] = account
-    socket.on('close', onLineClosed)
+    socket.on('close', forgetRequest)
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -125,6 +125,7 @@ export class Gate implements Door {
       return
     }
     this.#upgrades.handleUpgrade(request, socket, head, (opened) => {
+      forgetRequest.call(socket as Line)
       opened.begin(socket as Socket)
       this.#enter(opened, account)
     })
@@ -226,9 +227,12 @@ export class Gate implements Door {
 }
 
 /** One function for all: a closure for each would take more memory than the account's name. */
-function onLineClosed(this: Line): void {
+function forgetRequest(this: Line): void {
   const account = this[ACCOUNT]
-  if (account !== undefined) account.connections--
+  if (account === undefined) return
+  account.requests--
+  this[ACCOUNT] = undefined
+  this.off('close', forgetRequest)
 }
 
 function refuse(socket: Duplex, { status, retryAfter }: Refusal): void {
