@@ -4,26 +4,29 @@ import { Accounts } from './accounts.ts'
 import type { SignalingLimits } from './limits.ts'
 import { TokenBucket, TrafficBudget, type TrafficRates } from './token-bucket.ts'
 
+/** What all accounts of a server share. */
+interface KeyTerms {
+  readonly limits: SignalingLimits
+  readonly clock: Clock
+  readonly rates: TrafficRates
+}
+
 export class KeyAccount {
   /** Meshes it is in now. */
   meshes = 0
-  readonly #rates: TrafficRates
+  readonly #terms: KeyTerms
   /** None where it would be full. */
   #traffic: TrafficBudget | undefined
-  readonly #limits: SignalingLimits
-  readonly #clock: Clock
   #turn: TokenBucket | undefined
   #wakes: TokenBucket | undefined
 
-  constructor(limits: SignalingLimits, clock: Clock, rates: TrafficRates) {
-    this.#limits = limits
-    this.#clock = clock
-    this.#rates = rates
+  constructor(terms: KeyTerms) {
+    this.#terms = terms
   }
 
   /** Takes what a message costs, or as many messages, where there is as much. */
   take(now: number, bytes: number, messages: number): boolean {
-    this.#traffic ??= new TrafficBudget(this.#rates, now)
+    this.#traffic ??= new TrafficBudget(this.#terms.rates, now)
     return this.#traffic.take(now, bytes, messages)
   }
 
@@ -34,14 +37,14 @@ export class KeyAccount {
 
   /** TURN credentials. Made when they are asked for, as most keys ask for none here. */
   get turn(): TokenBucket {
-    const { turnPerHour } = this.#limits
-    this.#turn ??= new TokenBucket(turnPerHour / 3_600, turnPerHour, this.#clock)
+    const { clock, limits } = this.#terms
+    this.#turn ??= new TokenBucket(limits.turnPerHour / 3_600, limits.turnPerHour, clock)
     return this.#turn
   }
 
   get wakes(): TokenBucket {
-    const { wakesPerMinute } = this.#limits
-    this.#wakes ??= new TokenBucket(wakesPerMinute / 60, wakesPerMinute, this.#clock)
+    const { clock, limits } = this.#terms
+    this.#wakes ??= new TokenBucket(limits.wakesPerMinute / 60, limits.wakesPerMinute, clock)
     return this.#wakes
   }
 }
@@ -53,9 +56,10 @@ export function keyAccounts(limits: SignalingLimits, clock: Clock): Accounts<Key
     byteRate: limits.keyByteRate,
     byteBurst: limits.keyByteBurst,
   }
+  const terms = { limits, clock, rates }
   return new Accounts(
     limits.maxRemembered,
-    () => new KeyAccount(limits, clock, rates),
+    () => new KeyAccount(terms),
     ({ meshes }) => meshes > 0,
   )
 }
