@@ -52,11 +52,12 @@ export class Meshes {
   readonly #meshes = new Map<string, { readonly mesh: Mesh; readonly entered: Promise<void>; holders: number }>()
   readonly #limits: MeshLimits
   readonly #others: OtherNodes | undefined
-  readonly #acquaintances = new NumberLists()
+  readonly #acquaintances: NumberLists
 
   constructor(limits: MeshLimits, others?: OtherNodes) {
     this.#limits = limits
     this.#others = others
+    this.#acquaintances = new NumberLists(limits.maxMembers)
   }
 
   /** The mesh of that id, which is kept until each who holds it has released it. */
@@ -112,7 +113,7 @@ export class Mesh {
   readonly #freeNumbers: number[] = []
   readonly #tagged = new Map<string, DrawSet<Seat>>()
 
-  constructor(id: Bytes, limits: MeshLimits, others?: OtherNodes, acquaintances = new NumberLists()) {
+  constructor(id: Bytes, limits: MeshLimits, others?: OtherNodes, acquaintances = new NumberLists(limits.maxMembers)) {
     this.id = id
     this.#limits = limits
     this.#others = others

@@ -1,7 +1,13 @@
-/** A list has room for a multiple of so many numbers: a line of the processor's cache. */
+/** A list has room for a multiple of so many numbers. */
 const STEP = 16
-/** Numbers for which memory is taken at once: half a MiB. No list can have more. */
+/** Numbers for which memory is taken at once: a quarter of a MiB, or half of one. No list can have more. */
 const PIECE = 131_072
+/** Numbers below this take two bytes each, others four. */
+const SHORT = 65_536
+
+type Numbers = Uint16Array | Uint32Array
+
+const NONE: Numbers = new Uint16Array(0)
 
 /** One list, which its owner keeps. */
 export interface NumberList {
@@ -15,11 +21,17 @@ export interface NumberList {
  * not look into: arrays would take twice as much, and each of their entries would be looked at again and again.
  */
 export class NumberLists {
-  readonly #pieces: Uint32Array[] = []
+  readonly #pieces: Numbers[] = []
+  readonly #most: number
   /** How much of the last piece is taken. */
   #taken = PIECE
   /** Where there is room that no list has, by how many steps it is. */
   readonly #free: number[][] = []
+
+  /** @param most above all numbers */
+  constructor(most: number) {
+    this.#most = most
+  }
 
   has(list: NumberList, number: number): boolean {
     return this.#placeOf(list, number) >= 0
@@ -48,14 +60,14 @@ export class NumberLists {
   }
 
   /** A view, of what is there before the next change. */
-  numbers(list: NumberList): Uint32Array {
-    if (list.size === 0) return new Uint32Array(0)
+  numbers(list: NumberList): Numbers {
+    if (list.size === 0) return NONE
     const first = list.start % PIECE
     return this.#pieceOf(list).subarray(first, first + list.size)
   }
 
-  #pieceOf({ start }: NumberList): Uint32Array {
-    return this.#pieces[Math.floor(start / PIECE)] as Uint32Array
+  #pieceOf({ start }: NumberList): Numbers {
+    return this.#pieces[Math.floor(start / PIECE)] as Numbers
   }
 
   /** In its piece, or -1. */
@@ -85,7 +97,7 @@ export class NumberLists {
     if (this.#taken + length > PIECE) {
       const rest = (PIECE - this.#taken) / STEP
       if (rest > 0) this.#release((this.#pieces.length - 1) * PIECE + this.#taken, rest)
-      this.#pieces.push(new Uint32Array(PIECE))
+      this.#pieces.push(this.#most <= SHORT ? new Uint16Array(PIECE) : new Uint32Array(PIECE))
       this.#taken = 0
     }
     const start = (this.#pieces.length - 1) * PIECE + this.#taken
