@@ -105,7 +105,7 @@ export class Connection implements Member, SocketOwner {
   /** Where a proven peer is. */
   #mesh: Mesh | undefined
   #account: KeyAccount | undefined
-  /** As text with a character for each byte: half of what an array takes. */
+  /** As its mesh packs it. */
   #presence = ''
   #heardAt: number
   /** When the key must be proved, and then when the peer is to be pinged. */
@@ -132,7 +132,7 @@ export class Connection implements Member, SocketOwner {
   }
 
   get presence(): Bytes {
-    return keyBytes(this.#presence)
+    return this.#mesh?.unpack(this.#presence) ?? new Uint8Array()
   }
 
   /** Bytes that wait to be read by the peer. */
@@ -306,7 +306,7 @@ export class Connection implements Member, SocketOwner {
 
     const mesh = await meshes.hold(join.mesh_id)
     this.key = mapKey(join.public_key)
-    this.#presence = mapKey(join.presence)
+    this.#presence = mesh.pack(join.presence)
     const account = keys.get(this.key)
     const refusal = this.#is('proving') ? roomFor(this, mesh, account, limits) : 'gone'
     if (refusal !== undefined) {

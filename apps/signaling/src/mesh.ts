@@ -1,5 +1,6 @@
 /** Who is in which mesh. A mesh id is all the server knows of a mesh, and nothing passes from one mesh to another. */
 import { type Bytes, encodeSignaling, type SignalingPayload } from '@tsunagi/protocol/signaling'
+import { applyDelta, deltaOf } from './delta.ts'
 import { DrawSet } from './draw-set.ts'
 import type { SignalingLimits } from './limits.ts'
 import { type NumberList, NumberLists } from './number-lists.ts'
@@ -112,6 +113,8 @@ export class Mesh {
   readonly #numbered: (Seat | undefined)[] = []
   readonly #freeNumbers: number[] = []
   readonly #tagged = new Map<string, DrawSet<Seat>>()
+  /** The first presence record that was packed. */
+  #form: Bytes | undefined
 
   constructor(id: Bytes, limits: MeshLimits, others?: OtherNodes, acquaintances = new NumberLists(limits.maxMembers)) {
     this.id = id
@@ -158,6 +161,17 @@ export class Mesh {
     this.#seats.add(taken)
     this.#numbered[number] = taken
     return true
+  }
+
+  /** A presence record in less memory: all of a mesh have the same form. */
+  pack(presence: Bytes): string {
+    this.#form ??= new Uint8Array(presence)
+    return deltaOf(presence, this.#form)
+  }
+
+  /** What was packed. */
+  unpack(packed: string): Bytes {
+    return applyDelta(packed, this.#form ?? new Uint8Array())
   }
 
   /** Some of the others, drawn at random: all of them in a mesh that is small enough. */
