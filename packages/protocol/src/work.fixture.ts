@@ -2,7 +2,13 @@ import type { CryptoProvider, SigningKey } from './ports.ts'
 
 /** Counts what a provider, and the keys it makes, have under way: the only things in a test that take time of their own. */
 export class Work {
+  readonly #onCall: (name: string | symbol) => void
   #underWay = 0
+
+  /** @param onCall a method of that name is called */
+  constructor(onCall: (name: string | symbol) => void = () => undefined) {
+    this.#onCall = onCall
+  }
 
   counted<T extends CryptoProvider | SigningKey>(target: T): T {
     return this.#counted(target)
@@ -21,6 +27,7 @@ export class Work {
         const value: unknown = Reflect.get(target, name)
         if (typeof value !== 'function') return value
         return (...parameters: unknown[]) => {
+          this.#onCall(name)
           const result: unknown = value.apply(target, parameters)
           return result instanceof Promise ? this.#track(result) : result
         }

@@ -7,6 +7,7 @@ import type { OpenType } from '../messages.ts'
 import type { CryptoProvider, SigningKey } from '../ports.ts'
 import { type Bytes, compareBytes, equalBytes, utf8 } from '../wire/bytes.ts'
 import { openFrameType } from '../wire/open-frame.ts'
+import { Work } from '../work.fixture.ts'
 import type { Channel, Resumption } from './channel.ts'
 import { HandshakeManager } from './handshake-manager.ts'
 import type { HandshakeHost, OpenFrameTrace } from './host.ts'
@@ -45,10 +46,12 @@ export class Lab {
   onLinkFrame: LinkHook = (frame, deliver) => deliver(frame)
   /** Signature checks begun. */
   verifications = 0
-  #pending = 0
+  readonly #work = new Work((name) => {
+    if (name === 'verify') this.verifications++
+  })
 
   constructor(crypto: CryptoProvider) {
-    this.crypto = this.#counted(crypto)
+    this.crypto = this.#work.counted(crypto)
     this.net = createMemoryNetwork({
       schedule: queueMicrotask,
       randomBytes: (length) => crypto.randomBytes(length),
@@ -57,8 +60,8 @@ export class Lab {
   }
 
   async peer(name: string, options: LabPeerOptions = {}): Promise<LabPeer> {
-    const key = options.key ? this.#counted(options.key) : await this.crypto.generateSigningKey()
-    const crypto = options.crypto ? this.#counted(options.crypto) : this.crypto
+    const key = options.key ? this.#work.counted(options.key) : await this.crypto.generateSigningKey()
+    const crypto = options.crypto ? this.#work.counted(options.crypto) : this.crypto
     const peer = new LabPeer(this, name, { ...options, key, crypto })
     this.peers.push(peer)
     return peer
@@ -80,9 +83,8 @@ export class Lab {
   }
 
   /** Until nothing happens any more without the clock or the server. */
-  async settle(): Promise<void> {
-    do await new Promise((resolve) => setImmediate(resolve))
-    while (this.#pending > 0)
+  settle(): Promise<void> {
+    return this.#work.done()
   }
 
   /** Time enough for every state of every handshake to run out. */
@@ -92,32 +94,6 @@ export class Lab {
       this.clock.advance(10_000)
     }
     await this.settle()
-  }
-
-  /** Counts the operations under way in a provider and in the keys it makes. */
-  #counted<T extends object>(target: T): T {
-    return new Proxy(target, {
-      get: (_, name) => {
-        const value: unknown = Reflect.get(target, name)
-        if (typeof value !== 'function') return value
-        return (...parameters: unknown[]) => {
-          if (name === 'verify') this.verifications++
-          const result: unknown = value.apply(target, parameters)
-          return result instanceof Promise ? this.#track(result) : result
-        }
-      },
-    })
-  }
-
-  async #track(result: Promise<unknown>): Promise<unknown> {
-    this.#pending++
-    try {
-      const value = await result
-      const isKey = typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
-      return isKey ? this.#counted(value) : value
-    } finally {
-      this.#pending--
-    }
   }
 }
 
