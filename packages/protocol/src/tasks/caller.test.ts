@@ -3,8 +3,9 @@ import type { DelegateOptions, Progress, TaskInfo } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
-import { TaskCaller, type TaskCallerOptions } from './caller.ts'
-import { noFiles, Outbox, settled } from './outbox.fixture.ts'
+import type { TaskCaller, TaskCallerOptions } from './caller.ts'
+import { newCaller } from './ends.fixture.ts'
+import { Outbox, settled } from './outbox.fixture.ts'
 
 const BOB = 'did:key:z6MkBob'
 const MALLORY = 'did:key:z6MkMallory'
@@ -23,18 +24,10 @@ beforeEach(() => {
   changes = []
   errors = []
   choose = (_, to) => to ?? BOB
-  caller = new TaskCaller({
-    files: noFiles,
+  caller = newCaller({
     clock,
-    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,
     choose: (...about) => choose(...about),
-    isIdempotent: () => false,
-    mayWake: () => false,
-    outputCheck: () => undefined,
-    onGiven: () => undefined,
-    onTried: () => undefined,
-    store: undefined,
     onChange: (task) => changes.push(task),
     onError: (error) => errors.push(error),
   })

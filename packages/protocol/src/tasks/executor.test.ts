@@ -5,8 +5,9 @@ import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionPayload } from '../messages.ts'
 import { CapabilityRegistry } from './capabilities.ts'
-import { TaskExecutor } from './executor.ts'
-import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
+import { newExecutor } from './ends.fixture.ts'
+import type { TaskExecutor } from './executor.ts'
+import { Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
 const ALICE = 'did:key:z6MkAlice'
@@ -44,14 +45,12 @@ beforeEach(() => {
   changes = []
   errors = []
   runs = []
-  executor = new TaskExecutor({
-    files: noFiles,
+  executor = newExecutor({
     clock,
     capabilities,
     policies,
     send: outbox.send,
     sendResult: outbox.sendResult,
-    store: undefined,
     onChange: (task) => changes.push(task),
     onError: (error) => errors.push(error),
   })

@@ -4,8 +4,9 @@ import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { uuidText } from '../wire/uuid.ts'
-import { TaskCaller, type TaskCallerOptions } from './caller.ts'
-import { noFiles, Outbox, settled } from './outbox.fixture.ts'
+import type { TaskCaller, TaskCallerOptions } from './caller.ts'
+import { firstOf, newCaller } from './ends.fixture.ts'
+import { Outbox, settled } from './outbox.fixture.ts'
 import { compileSchema } from './schema-check.ts'
 
 const [ANNA, BERT, CARL] = ['did:key:z6MkAnna', 'did:key:z6MkBert', 'did:key:z6MkCarl']
@@ -28,27 +29,15 @@ beforeEach(() => {
   idempotent = false
   tried = []
   changes = []
-  choose = (_, to, without) => {
-    const found = here.find((peer) => (to === undefined || peer === to) && !without.has(peer))
-    if (found !== undefined) return found
-    throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
-  }
-  caller = new TaskCaller({
-    files: noFiles,
+  choose = firstOf(() => here)
+  caller = newCaller({
     clock,
-    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     send: outbox.send,
     choose: (...about) => choose(...about),
     isIdempotent: () => idempotent,
-    mayWake: () => false,
     outputCheck: (capability) => (capability === 'number' ? compileSchema({ type: 'number' }, 'Output') : undefined),
-    onGiven: () => undefined,
     onTried: (peer, success) => tried.push([peer, success]),
-    store: undefined,
     onChange: (task) => changes.push(task),
-    onError: (error) => {
-      throw error
-    },
   })
 })
 

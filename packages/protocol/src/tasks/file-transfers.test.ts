@@ -5,14 +5,14 @@ import { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { uuidText } from '../wire/uuid.ts'
-import { TaskCaller } from './caller.ts'
+import type { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
-import { TaskExecutor } from './executor.ts'
+import { firstOf, newCaller, newExecutor } from './ends.fixture.ts'
+import type { TaskExecutor } from './executor.ts'
 import { TaskFileTransfers } from './file-transfers.ts'
 import { transferIdOf } from './files.ts'
 import { MemoryTaskStore } from './memory-task-store.fixture.ts'
 import { Outbox, settled, taskId } from './outbox.fixture.ts'
-import { UsePolicies } from './policy.ts'
 
 const [ANNA, BERT] = ['did:key:z6MkAnna', 'did:key:z6MkBert']
 
@@ -102,32 +102,18 @@ describe('the caller', () => {
   let store: MemoryTaskStore
   let caller: TaskCaller
 
-  const newCaller = (store: MemoryTaskStore) =>
-    new TaskCaller({
+  const callerOn = (store: MemoryTaskStore) =>
+    newCaller({
       files,
       clock,
-      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       send: outbox.send,
-      choose: (_, __, without) => {
-        const found = [ANNA, BERT].find((peer) => !without.has(peer))
-        if (found !== undefined) return found
-        throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
-      },
-      isIdempotent: () => false,
-      mayWake: () => false,
-      outputCheck: () => undefined,
-      onGiven: () => undefined,
-      onTried: () => undefined,
+      choose: firstOf(() => [ANNA, BERT]),
       store,
-      onChange: () => undefined,
-      onError: (error) => {
-        throw error
-      },
     })
 
   beforeEach(() => {
     store = new MemoryTaskStore()
-    caller = newCaller(store)
+    caller = callerOn(store)
   })
 
   const idAt = (peer: string) => outbox.of('task_delegate', peer).at(-1)?.task_id ?? new Uint8Array(16)
@@ -151,7 +137,7 @@ describe('the caller', () => {
     come(id)?.complete()
     await complete(ANNA, { file: null }, place('file'))
     store = store.crash()
-    caller = newCaller(store)
+    caller = callerOn(store)
     caller.restore(await store.load())
     expect(await caller.task(task)?.result).toMatchObject({ file: { size: 4 } })
     expect(discarded).toEqual([])
@@ -247,7 +233,7 @@ describe('the caller', () => {
     caller.delegate('work', new Blob(['text']))
     await settled()
     store = store.crash()
-    caller = newCaller(store)
+    caller = callerOn(store)
     caller.restore(await store.load())
     await settled()
     const id = uuidText(transferIdOf(idAt(ANNA), 'input', 0))
@@ -271,18 +257,12 @@ describe('the executor', () => {
       return 'done'
     })
     capabilities.provide({ name: 'long', version: '1' }, () => new Promise((done) => (finish = done)))
-    executor = new TaskExecutor({
+    executor = newExecutor({
       files,
       clock,
       capabilities,
-      policies: new UsePolicies(() => false),
       send: outbox.send,
       sendResult: outbox.sendResult,
-      store: undefined,
-      onChange: () => undefined,
-      onError: (error) => {
-        throw error
-      },
     })
   })
 

@@ -3,8 +3,9 @@ import type { CapabilityPolicy, ConsentRequest, TaskContext } from '../api.ts'
 import { LIMITS } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { CapabilityRegistry } from './capabilities.ts'
-import { TaskExecutor } from './executor.ts'
-import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
+import { newExecutor } from './ends.fixture.ts'
+import type { TaskExecutor } from './executor.ts'
+import { Outbox, settled, taskId } from './outbox.fixture.ts'
 import { UsePolicies } from './policy.ts'
 
 const [ALICE, MALLORY] = ['did:key:z6MkAlice', 'did:key:z6MkMallory']
@@ -32,18 +33,12 @@ beforeEach(() => {
     { name: 'work', version: '1' },
     (_, context) => new Promise((fulfil) => runs.push({ context, fulfil })),
   )
-  executor = new TaskExecutor({
-    files: noFiles,
+  executor = newExecutor({
     clock,
     capabilities,
     policies,
     send: outbox.send,
     sendResult: outbox.sendResult,
-    store: undefined,
-    onChange: () => undefined,
-    onError: (error) => {
-      throw error
-    },
   })
 })
 

@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Capability, DelegateOptions, TaskContext } from '../api.ts'
-import { TsunagiError } from '../errors.ts'
+import type { TsunagiError } from '../errors.ts'
 import { LIMITS, PROTOCOL } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
-import { TaskCaller } from './caller.ts'
+import type { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
-import { TaskExecutor } from './executor.ts'
+import { firstOf, newCaller, newExecutor } from './ends.fixture.ts'
+import type { TaskExecutor } from './executor.ts'
 import { MemoryTaskStore } from './memory-task-store.fixture.ts'
-import { noFiles, Outbox, settled, taskId } from './outbox.fixture.ts'
-import { UsePolicies } from './policy.ts'
+import { Outbox, settled, taskId } from './outbox.fixture.ts'
 
 const [ALICE, BOB, CARL] = ['did:key:z6MkAlice', 'did:key:z6MkBob', 'did:key:z6MkCarl']
 
@@ -38,23 +38,11 @@ describe('the caller', () => {
   let caller: TaskCaller
 
   async function page(): Promise<void> {
-    caller = new TaskCaller({
-      files: noFiles,
+    caller = newCaller({
       clock,
-      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       send: outbox.send,
-      choose: (_, to, without) => {
-        const found = here.find((peer) => (to === undefined || peer === to) && !without.has(peer))
-        if (found !== undefined) return found
-        throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
-      },
-      isIdempotent: () => false,
-      mayWake: () => false,
-      outputCheck: () => undefined,
-      onGiven: () => undefined,
-      onTried: () => undefined,
+      choose: firstOf(() => here),
       store,
-      onChange: () => undefined,
       onError: (error) => errors.push(error),
     })
     caller.restore(await store.load())
@@ -212,11 +200,9 @@ describe('the executor', () => {
   async function page(): Promise<void> {
     capabilities = new CapabilityRegistry()
     runs = []
-    executor = new TaskExecutor({
-      files: noFiles,
+    executor = newExecutor({
       clock,
       capabilities,
-      policies: new UsePolicies(() => false),
       send: outbox.send,
       sendResult: (peer, payload) => ({
         accepted: new Promise((accept) => {
@@ -225,7 +211,6 @@ describe('the executor', () => {
         delivered: outbox.send(peer, 'task_result', payload),
       }),
       store,
-      onChange: () => undefined,
       onError: (error) => errors.push(error),
     })
     await executor.restore(await store.load())

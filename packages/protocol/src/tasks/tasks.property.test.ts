@@ -6,8 +6,8 @@ import { TsunagiError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import { PRIORITIES, type SessionPayload, type SessionType } from '../messages.ts'
-import { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
+import { newCaller, newExecutor } from './ends.fixture.ts'
 import { TaskExecutor } from './executor.ts'
 import { noFiles, Outbox, taskId } from './outbox.fixture.ts'
 import type { SendMessage } from './payload.ts'
@@ -81,10 +81,6 @@ class Watcher {
     expect(task.endedAt !== undefined).toBe(isTerminal(task.state))
     this.latest.set(key, task)
   }
-}
-
-const nothingToReport = (error: TsunagiError) => {
-  throw error
 }
 
 const share = fc.double({ min: 0, max: 1, noNaN: true })
@@ -303,35 +299,21 @@ test('caller and executor agree on every task, and a stranger changes none', asy
         else if (type === 'task_state') void caller.handleState(BOB, payload)
         else void caller.handleResult(BOB, payload)
       })
-      const executor = new TaskExecutor({
-        files: noFiles,
+      const executor = newExecutor({
         clock,
         capabilities: workshop.capabilities,
-        policies: new UsePolicies(() => false),
         send: toCaller.send,
         sendResult: (peer, payload) => {
           const delivered = toCaller.send(peer, 'task_result', payload)
           return { accepted: delivered, delivered }
         },
-        store: undefined,
         onChange: watcher.see,
-        onError: nothingToReport,
       })
-      const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length))
-      const caller = new TaskCaller({
-        files: noFiles,
+      const caller = newCaller({
         clock,
-        randomBytes,
         send: toExecutor.send,
         choose: () => BOB,
-        isIdempotent: () => false,
-        mayWake: () => false,
-        outputCheck: () => undefined,
-        onGiven: () => undefined,
-        onTried: () => undefined,
-        store: undefined,
         onChange: watcher.see,
-        onError: nothingToReport,
       })
       const tasks: Task[] = []
       const settlements = new Map<string, string[]>()

@@ -10,12 +10,11 @@ import { FakeClock } from '../liveness/fake-clock.fixture.ts'
 import type { SessionType } from '../messages.ts'
 import type { Clock } from '../ports.ts'
 import { uuidBytes } from '../wire/uuid.ts'
-import { TaskCaller } from './caller.ts'
+import type { TaskCaller } from './caller.ts'
 import { CapabilityRegistry } from './capabilities.ts'
-import { TaskExecutor } from './executor.ts'
+import { newCaller, newExecutor } from './ends.fixture.ts'
+import type { TaskExecutor } from './executor.ts'
 import { MemoryTaskStore } from './memory-task-store.fixture.ts'
-import { noFiles } from './outbox.fixture.ts'
-import { UsePolicies } from './policy.ts'
 import { isTerminal } from './states.ts'
 
 const ALICE = 'did:key:z6MkAlice'
@@ -129,21 +128,15 @@ class Helper {
           signal.addEventListener('abort', () => reject(signal.reason))
         }),
     )
-    return new TaskExecutor({
-      files: noFiles,
+    return newExecutor({
       clock: this.#page,
       capabilities,
-      policies: new UsePolicies(() => false),
       send: (_, type, payload) => this.toCaller.send(type, payload, false),
       sendResult: (_, payload) => ({
         accepted: Promise.resolve(),
         delivered: this.toCaller.send('task_result', payload, true),
       }),
       store: this.#store,
-      onChange: () => undefined,
-      onError: (error) => {
-        throw error
-      },
     })
   }
 }
@@ -214,10 +207,8 @@ class Caller {
   }
 
   #begin(): TaskCaller {
-    return new TaskCaller({
-      files: noFiles,
+    return newCaller({
       clock: this.#page,
-      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       send: (peer, type, payload) => {
         const helper = this.helpers.find((helper) => helper.peer === peer && helper.isHere)
         if (helper === undefined) return Promise.reject(new TsunagiError('UNKNOWN_PEER', 'Not here.'))
@@ -229,16 +220,10 @@ class Caller {
         throw new TsunagiError('UNKNOWN_CAPABILITY', 'Nobody offers that.')
       },
       isIdempotent: () => true,
-      mayWake: () => false,
       outputCheck: () => (output) => (typeof output === 'string' ? undefined : 'is no text'),
-      onGiven: () => undefined,
-      onTried: () => undefined,
       store: this.#store,
       onChange: (task) => {
         if (isTerminal(task.state)) this.ends.set(task.id, [...(this.ends.get(task.id) ?? []), task])
-      },
-      onError: (error) => {
-        throw error
       },
     })
   }
