@@ -1,5 +1,4 @@
 /** What peers give each other, and what each person allows: files, work by consent, strangers' code, and the account of it. */
-import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { ECHO, imported, moduleOf, section } from '../apps/web/src/capabilities/wasm-module.fixture.ts'
 import {
   appServer,
+  fileOf,
   fingerprintOf,
   handOver,
   INVITE,
@@ -16,20 +16,13 @@ import {
   metOthers,
   openTabs,
   pickFile,
+  sha256,
+  twoTabs,
 } from './app-tests.ts'
 import { browserTests } from './browser-tests.ts'
 
 const tests = browserTests()
 const app = appServer()
-
-const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
-const fileOf = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 2_654_435_761) >>> 24))
-
-async function twoTabs(): Promise<[Page, Page]> {
-  const [page, other] = await openTabs(await tests.newContext(), app.url + INVITE, 2)
-  if (page === undefined || other === undefined) throw new Error('Two tabs were asked for.')
-  return [page, other]
-}
 
 const files = (page: Page) => page.getByRole('list', { name: 'Files' }).getByRole('listitem')
 const question = (page: Page, text: string | RegExp) =>
@@ -56,7 +49,7 @@ async function send(page: Page, file: string): Promise<void> {
 }
 
 test('a file is offered by name and size, and goes only where it is accepted', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   const from = await fingerprintOf(page)
   // A name that would read “exe.jpg” in a line that lets it.
   await send(page, await fileNamed('holiday\u202egpj.exe', fileOf(3_000_000)))
@@ -81,7 +74,7 @@ test('a file is offered by name and size, and goes only where it is accepted', a
 })
 
 test('a transfer is cancelled by either side, and goes on after its sender was loaded anew', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   const content = fileOf(24_000_000)
   const [film, series] = [await fileNamed('film.bin', content), await fileNamed('series.bin', content)]
   await send(page, film)
@@ -109,7 +102,7 @@ test('a transfer is cancelled by either side, and goes on after its sender was l
 })
 
 test('a file larger than any message is hashed, and stays nowhere', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   const content = fileOf(17_000_000)
   await page.getByRole('combobox', { name: 'Work' }).selectOption({ label: 'SHA-256 of a file' })
   await page.locator('hand-over input[type=file]').setInputFiles(await fileNamed('large.bin', content))
@@ -132,7 +125,7 @@ async function allow(page: Page, who: string): Promise<void> {
 }
 
 test('who may use what is the choice of each person, asked each time where they want, and kept over a reload', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   const here = await fingerprintOf(page)
   await allow(other, 'whom I allow each time')
   await other.reload()
@@ -185,7 +178,7 @@ test('what was done for whom is counted once, and kept over a reload', async () 
 })
 
 test('a module of a stranger runs once it is allowed, reads and writes by the interface, and reaches nothing else', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   const run = async (module: Uint8Array) => {
     await page.getByRole('combobox', { name: 'Work' }).selectOption({ label: 'Run a WebAssembly module' })
     await page

@@ -1,8 +1,10 @@
 /** The built app on the real server, opened as people open it: what the tests of the app share. */
+import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createSignalingServer, type SignalingServer } from '@tsunagi/signaling'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
+import type { BrowserTests } from './browser-tests.ts'
 
 const BUILT_APP = fileURLToPath(new URL('../apps/web/dist', import.meta.url))
 
@@ -50,6 +52,13 @@ export async function openTabs(context: BrowserContext, address: string, amount:
   return pages
 }
 
+/** As openTabs(), two of them in a profile of their own. */
+export async function twoTabs(tests: BrowserTests, address: string): Promise<[Page, Page]> {
+  const [page, other] = await openTabs(await tests.newContext(), address, 2)
+  if (page === undefined || other === undefined) throw new Error('Two tabs were asked for.')
+  return [page, other]
+}
+
 export async function metOthers(page: Page, amount: number): Promise<void> {
   await page.waitForFunction((amount) => {
     const able = window.peer?.peers.filter(
@@ -76,6 +85,11 @@ export function latestTask(page: Page): Locator {
 export async function handOver(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Hand over' }).click()
 }
+
+export const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
+
+/** Bytes that repeat nowhere nearby, the same in every run. */
+export const fileOf = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 2_654_435_761) >>> 24))
 
 /** Chooses the digest of a file, and that file. */
 export async function pickFile(page: Page, name: string, buffer: Buffer): Promise<void> {

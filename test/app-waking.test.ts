@@ -1,20 +1,13 @@
 /** Peers that sleep: how their health was, how they are woken, and what a page needs to be woken while it is closed. */
-import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { appServer, fingerprintOf, INVITE, joined, openTabs } from './app-tests.ts'
+import { appServer, fingerprintOf, INVITE, joined, openTabs, twoTabs } from './app-tests.ts'
 import { browserTests } from './browser-tests.ts'
 
 const tests = browserTests()
 const app = appServer()
 
-async function twoTabs(): Promise<[Page, Page]> {
-  const [page, other] = await openTabs(await tests.newContext(), app.url + INVITE, 2)
-  if (page === undefined || other === undefined) throw new Error('Two tabs were asked for.')
-  return [page, other]
-}
-
 test('a peer shows its health over the last minutes, and is woken as far as its user lets it', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   await page
     .getByRole('table', { name: 'Peers' })
     .getByRole('button', { name: await fingerprintOf(other) })

@@ -2,20 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { appServer, fingerprintOf, handOver, INVITE, latestTask, openTabs } from './app-tests.ts'
+import { appServer, fingerprintOf, handOver, INVITE, latestTask, openTabs, twoTabs } from './app-tests.ts'
 import { browserTests } from './browser-tests.ts'
 
 const tests = browserTests()
 const app = appServer()
 
-async function twoTabs(): Promise<[Page, Page]> {
-  const [page, other] = await openTabs(await tests.newContext(), app.url + INVITE, 2)
-  if (page === undefined || other === undefined) throw new Error('Two tabs were asked for.')
-  return [page, other]
-}
-
 test('work that this page does not know gets a form of its own, and what is filled in arrives', async () => {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   await other.evaluate(() => {
     const input = {
       type: 'object',
@@ -91,7 +85,7 @@ const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 
 /** A tab, and another that offers `kitchen.serve`, which brings whatever it is asked for. */
 async function openKitchen(): Promise<[Page, Page]> {
-  const [page, other] = await twoTabs()
+  const [page, other] = await twoTabs(tests, app.url + INVITE)
   await other.evaluate((pixel) => {
     const input = { type: 'object', properties: { what: { enum: ['rows', 'picture', 'text', 'nothing'] } } }
     window.peer?.provide({ name: 'kitchen.serve', version: '1.0', input, output: {} }, async ({ what }, context) => {

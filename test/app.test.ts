@@ -1,10 +1,10 @@
 /** People open the app in tabs: those find each other, prove who they are, and work for each other. */
-import { createHash } from 'node:crypto'
 import type { BrowserContext, Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { colourOf, renderTile } from '../apps/web/src/capabilities/mandelbrot.ts'
 import {
   appServer,
+  fileOf,
   fingerprintOf,
   handOver,
   INVITE,
@@ -17,16 +17,13 @@ import {
   peerIdOf,
   pickFile,
   SECRET,
+  sha256,
   startServer,
 } from './app-tests.ts'
 import { browserTests } from './browser-tests.ts'
 
 const tests = browserTests()
 const app = appServer()
-
-const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
-/** Bytes that repeat nowhere nearby, the same in every run. */
-const fileOf = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 2_654_435_761) >>> 24))
 
 /** Place and size that the form suggests. */
 const SEAHORSES = { cx: -0.743643887, cy: 0.131825904, scale: 0.004, width: 512, height: 512, iterations: 3_000 }

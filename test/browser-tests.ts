@@ -1,3 +1,4 @@
+import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { launchChromium } from './browsers.ts'
@@ -69,4 +70,30 @@ export function browserTests(): BrowserTests {
     },
     allowProblem: (pattern) => allowed.push(pattern),
   }
+}
+
+/** One signaling server for the tests of a file. */
+export function signalingServer(): { readonly url: string } {
+  let server: SignalingServer
+  beforeAll(async () => {
+    server = await createSignalingServer({ port: 0 })
+  })
+  afterAll(() => server?.close())
+  return {
+    get url() {
+      return `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
+    },
+  }
+}
+
+/** What the page's site keeps of the library is gone. */
+export function deleteData(page: Page): Promise<void> {
+  return page.evaluate(
+    () =>
+      new Promise<void>((deleted, failed) => {
+        const request = indexedDB.deleteDatabase('tsunagi')
+        request.onsuccess = () => deleted()
+        request.onerror = () => failed(request.error)
+      }),
+  )
 }

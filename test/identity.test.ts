@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { browserTests, deleteData } from './browser-tests.ts'
 
 const tests = browserTests()
 const WEEK = 7 * 24 * 3_600_000
@@ -24,16 +24,6 @@ async function openWithData(context?: BrowserContext): Promise<Page> {
   expect(await openData(page)).toEqual({ value: undefined })
   return page
 }
-
-const deleteData = (page: Page) =>
-  page.evaluate(
-    () =>
-      new Promise<void>((deleted, failed) => {
-        const request = indexedDB.deleteDatabase('tsunagi')
-        request.onsuccess = () => deleted()
-        request.onerror = () => failed(request.error)
-      }),
-  )
 
 describe('which tab is which peer', () => {
   test('two tabs of one browser are two peers, another browser is a third', async () => {

@@ -1,20 +1,12 @@
 /** What a page loads of the library, and when: tasks and transfers with the first of them, ours or another's. */
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { browserTests, signalingServer } from './browser-tests.ts'
 
 const tests = browserTests()
 /** Files of what is loaded when it is first needed. */
 const PARTS = /\/(work|transfers|bulk)-[^/]*\.js$/
-let server: SignalingServer
-let signaling: string
-
-beforeAll(async () => {
-  server = await createSignalingServer({ port: 0 })
-  signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
-})
-afterAll(() => server.close())
+const signaling = signalingServer()
 
 interface Tab {
   readonly page: Page
@@ -30,7 +22,7 @@ async function open(): Promise<Tab> {
   const page = await tests.openPage('session-store.html')
   const loaded: string[] = []
   page.on('request', (request) => loaded.push(...(PARTS.exec(request.url())?.slice(1) ?? [])))
-  return { page, loaded, id: await page.evaluate((url) => window.startPeer(url), signaling) }
+  return { page, loaded, id: await page.evaluate((url) => window.startPeer(url), signaling.url) }
 }
 
 beforeEach(async () => {
@@ -81,7 +73,7 @@ test('a page that cannot load simple-peer makes no peer, says so, and can try ag
   tests.allowProblem(/Failed to load resource/)
   const page = await tests.openPage('session-store.html')
   const start = () =>
-    page.evaluate((url) => window.startPeer(url).catch(({ code }: { code: string }) => code), signaling)
+    page.evaluate((url) => window.startPeer(url).catch(({ code }: { code: string }) => code), signaling.url)
   await page.route(/\/lite-[^/]*\.js$/, (route) => route.abort())
   expect(await start()).toBe('LOAD_FAILED')
   await page.unroute(/\/lite-[^/]*\.js$/)

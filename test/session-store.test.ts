@@ -1,8 +1,7 @@
 import { sessionStoreConformance } from '@tsunagi/protocol/conformance'
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { describe, expect, test } from 'vitest'
+import { browserTests, deleteData, signalingServer } from './browser-tests.ts'
 
 const tests = browserTests()
 const open = (context?: BrowserContext) => tests.openPage('session-store.html', context)
@@ -14,16 +13,6 @@ async function openStore(context?: BrowserContext, slot = 0): Promise<Page> {
   await page.evaluate((slot) => window.openStore(slot), slot)
   return page
 }
-
-const deleteData = (page: Page) =>
-  page.evaluate(
-    () =>
-      new Promise<void>((deleted, failed) => {
-        const request = indexedDB.deleteDatabase('tsunagi')
-        request.onsuccess = () => deleted()
-        request.onerror = () => failed(request.error)
-      }),
-  )
 
 /** The site has room for so many bytes. Of use before it keeps anything: the browser remembers for a while what room there was. */
 async function limitQuota(page: Page, quotaSize: number): Promise<void> {
@@ -229,16 +218,9 @@ describe('where the browser does not keep', () => {
 })
 
 describe('a peer', () => {
-  let server: SignalingServer
-  let signaling: string
+  const signaling = signalingServer()
 
-  beforeAll(async () => {
-    server = await createSignalingServer({ port: 0 })
-    signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
-  })
-  afterAll(() => server.close())
-
-  const start = (page: Page) => page.evaluate((url) => window.startPeer(url), signaling)
+  const start = (page: Page) => page.evaluate((url) => window.startPeer(url), signaling.url)
 
   async function peerIn(context: BrowserContext, quota?: number): Promise<{ page: Page; id: string }> {
     const page = await open(context)

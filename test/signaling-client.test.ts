@@ -3,12 +3,10 @@ import { once } from 'node:events'
 import { createCryptoProvider } from '@tsunagi/protocol/crypto'
 import {
   type Bytes,
-  type Clock,
   type CryptoProvider,
   deriveMesh,
   equalBytes,
   type MeshKeys,
-  type OpenSocket,
   PROTOCOL,
   SignalingClient,
   type SigningKey,
@@ -16,31 +14,7 @@ import {
 } from '@tsunagi/protocol/signaling'
 import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
-
-const clock: Clock = {
-  now: Date.now,
-  after(delay, action) {
-    const timer = setTimeout(action, delay)
-    return () => clearTimeout(timer)
-  },
-}
-
-const openSocket: OpenSocket = (url, events) => {
-  const socket = new WebSocket(url)
-  socket.on('open', events.open)
-  socket.on('message', (data) => events.message(new Uint8Array(data as Buffer)))
-  // A close follows, and that is told.
-  socket.on('error', () => undefined)
-  socket.on('close', (code, reason) => events.close(code, reason.toString()))
-  return {
-    send: (data) => socket.send(data),
-    get bufferedAmount() {
-      return socket.bufferedAmount
-    },
-    close: (code, reason) => socket.close(code, reason),
-  }
-}
+import { clock, openSocket } from './node-ports.ts'
 
 /** A client and what it told, as lines that a test waits for. */
 class Peer extends EventTarget {

@@ -1,25 +1,17 @@
 /** Files as inputs and outputs of tasks in real pages (SPEC R92): over lost links, and reloads of either page. */
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { browserTests, signalingServer } from './browser-tests.ts'
 
 const tests = browserTests()
 const MIB = 24
 
-let server: SignalingServer
-let signaling: string
+const signaling = signalingServer()
 let caller: Page
 let executor: Page
 let to: string
 
-beforeAll(async () => {
-  server = await createSignalingServer({ port: 0 })
-  signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
-})
-afterAll(() => server.close())
-
-const join = (page: Page) => page.evaluate((url) => window.taskFiles.join(url), signaling)
+const join = (page: Page) => page.evaluate((url) => window.taskFiles.join(url), signaling.url)
 
 beforeEach(async () => {
   executor = await tests.openPage('task-files.html')

@@ -1,18 +1,10 @@
 /** Tasks in real pages with real storage: what becomes of them when either page is loaded anew, closed or crashes. */
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { browserTests, signalingServer } from './browser-tests.ts'
 
 const tests = browserTests()
-let server: SignalingServer
-let signaling: string
-
-beforeAll(async () => {
-  server = await createSignalingServer({ port: 0 })
-  signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
-})
-afterAll(() => server.close())
+const signaling = signalingServer()
 
 interface Tab {
   readonly page: Page
@@ -22,7 +14,7 @@ interface Tab {
 let caller: Tab
 let helper: Tab
 
-const join = (page: Page) => page.evaluate((url) => window.join(url), signaling)
+const join = (page: Page) => page.evaluate((url) => window.join(url), signaling.url)
 
 async function open(): Promise<Tab> {
   const page = await tests.openPage('tasks.html')

@@ -1,9 +1,8 @@
 /** Waking pages of a real browser through the real server: one whose links were closed, and one that the browser froze. */
 import { setTimeout } from 'node:timers/promises'
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { describe, expect, test } from 'vitest'
+import { browserTests, signalingServer } from './browser-tests.ts'
 import { withHiddenPage } from './hidden-page.ts'
 
 /** What holds on a quiet machine; the figures are printed, and a busy machine has more time. */
@@ -12,12 +11,7 @@ const SILENT_WITHIN = 15_000
 const ROOM_FOR_BUSY_MACHINES = 5
 
 const tests = browserTests()
-let server: SignalingServer
-
-beforeAll(async () => {
-  server = await createSignalingServer({ port: 0 })
-})
-afterAll(() => server.close())
+const signaling = signalingServer()
 
 interface Tab {
   readonly page: Page
@@ -25,8 +19,7 @@ interface Tab {
 }
 
 async function join(page: Page, linkIdle?: number): Promise<Tab> {
-  const signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
-  return { page, id: await page.evaluate(([url, idle]) => window.join(url, idle), [signaling, linkIdle] as const) }
+  return { page, id: await page.evaluate(([url, idle]) => window.join(url, idle), [signaling.url, linkIdle] as const) }
 }
 
 const open = async (linkIdle?: number) => join(await tests.openPage('waking.html'), linkIdle)

@@ -1,8 +1,7 @@
 /** Handlers in workers that do not stop by themselves (SPEC R90, R91), in real pages. */
-import { createSignalingServer, SIGNALING_PATH, type SignalingServer } from '@tsunagi/signaling'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { browserTests } from './browser-tests.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { browserTests, signalingServer } from './browser-tests.ts'
 
 const tests = browserTests()
 const TIME_LIMIT = 1_500
@@ -10,22 +9,16 @@ const MEMORY_LIMIT = 64 * 1024 * 1024
 /** Longer than this a page answers nothing that its user does. */
 const RESPONSIVE = 500
 
-let server: SignalingServer
+const signaling = signalingServer()
 let caller: Page
 let executor: Page
 
-beforeAll(async () => {
-  server = await createSignalingServer({ port: 0 })
-})
-afterAll(() => server.close())
-
 beforeEach(async () => {
-  const signaling = `ws://127.0.0.1:${server.port}${SIGNALING_PATH}`
   const limits = { timeLimit: TIME_LIMIT, memoryLimit: MEMORY_LIMIT, grace: 300 }
   executor = await tests.openPage('workers.html')
-  await executor.evaluate(([url, limits]) => window.workers.join(url, limits), [signaling, limits] as const)
+  await executor.evaluate(([url, limits]) => window.workers.join(url, limits), [signaling.url, limits] as const)
   caller = await tests.openPage('workers.html')
-  await caller.evaluate((url) => window.workers.join(url), signaling)
+  await caller.evaluate((url) => window.workers.join(url), signaling.url)
   await caller.waitForFunction(() => window.workers.peer?.peers.some(({ capabilities }) => capabilities.length > 0))
   await executor.evaluate(() => {
     window.workers.longTasks.length = 0

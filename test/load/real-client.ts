@@ -1,29 +1,6 @@
 /** The library's own signaling client, over `ws`. */
-import {
-  type Bytes,
-  type CryptoProvider,
-  type MeshKeys,
-  type OpenSocket,
-  PROTOCOL,
-  SignalingClient,
-} from '@tsunagi/protocol/signaling'
-import { WebSocket } from 'ws'
-
-const openSocket: OpenSocket = (url, events) => {
-  const socket = new WebSocket(url)
-  socket.on('open', events.open)
-  socket.on('message', (data) => events.message(new Uint8Array(data as Buffer)))
-  // A close follows, and that is told.
-  socket.on('error', () => undefined)
-  socket.on('close', (code, reason) => events.close(code, reason.toString()))
-  return {
-    send: (data) => socket.send(data),
-    get bufferedAmount() {
-      return socket.bufferedAmount
-    },
-    close: (code, reason) => socket.close(code, reason),
-  }
-}
+import { type Bytes, type CryptoProvider, type MeshKeys, PROTOCOL, SignalingClient } from '@tsunagi/protocol/signaling'
+import { clock, openSocket } from '../node-ports.ts'
 
 /** @param tell gets each status, and what other peers sent as `frame: …` */
 export async function startClient(
@@ -35,13 +12,7 @@ export async function startClient(
   const key = await crypto.generateSigningKey()
   const current = await crypto.generateIntroductionKey()
   const client = new SignalingClient({
-    clock: {
-      now: Date.now,
-      after(delay, action) {
-        const timer = setTimeout(action, delay)
-        return () => clearTimeout(timer)
-      },
-    },
+    clock,
     crypto,
     key,
     introductionKeys: async () => ({ current, notAfter: Date.now() + PROTOCOL.introductionKeyLife }),

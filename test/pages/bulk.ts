@@ -1,6 +1,7 @@
 /** A page that sends the file it was given, accepts what it is sent, and counts what its links carry. */
 import type { IncomingTransfer, Peer, Transfer, TransferInfo } from '@tsunagi/protocol'
 import { createPeer } from '@tsunagi/protocol/browser'
+import { cutLinks } from './connections.ts'
 
 declare global {
   interface Window {
@@ -18,15 +19,6 @@ for (const kind of [RTCDataChannel, WebSocket]) {
   } as typeof send
 }
 
-/** Links of this page, so that they can be cut without a goodbye. */
-const connections = new Set<RTCPeerConnection>()
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(configuration?: RTCConfiguration) {
-    super(configuration)
-    connections.add(this)
-  }
-}
-
 /** Of the SHA-256 digests of a blob's parts: the whole would have to be in memory at once. */
 async function digestOf(blob: Blob): Promise<string> {
   const PART = 1024 * 1024
@@ -41,6 +33,7 @@ async function digestOf(blob: Blob): Promise<string> {
 }
 
 class BulkPage {
+  readonly cutLinks = cutLinks
   readonly errors: string[] = []
   #peer: Peer | undefined
   #sending: Transfer | undefined
@@ -87,11 +80,6 @@ class BulkPage {
   /** Of what was received nothing is left. */
   discard(): void {
     this.#received?.discard()
-  }
-
-  cutLinks(): void {
-    for (const connection of connections) connection.close()
-    connections.clear()
   }
 
   get #received(): IncomingTransfer | undefined {

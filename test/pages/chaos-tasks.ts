@@ -1,6 +1,7 @@
 /** A page that hands numbered tasks over when told, does those of others, and writes down both. */
 import { createPeer } from '@tsunagi/protocol/browser'
 import { type Contradiction, type Execution, openBook, type TaskEnd } from '../chaos/task-book.ts'
+import { cutLinks } from './connections.ts'
 
 type Peer = Awaited<ReturnType<typeof createPeer>>
 type TaskInfo = Peer['tasks'][number]
@@ -23,21 +24,8 @@ interface ChaosOutput {
   readonly execution: number
 }
 
-/** Links of this page, so that they can be cut without a goodbye. */
-const connections = new Set<RTCPeerConnection>()
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(configuration?: RTCConfiguration) {
-    super(configuration)
-    connections.add(this)
-  }
-
-  override close() {
-    super.close()
-    connections.delete(this)
-  }
-}
-
 class ChaosTasksPage {
+  readonly cutLinks = cutLinks
   readonly errors: string[] = []
   readonly #book = openBook()
   #peer: Peer | undefined
@@ -85,10 +73,6 @@ class ChaosTasksPage {
 
   get connected(): number {
     return this.#peer?.peers.filter(({ session }) => session?.state === 'established').length ?? 0
-  }
-
-  cutLinks(): void {
-    for (const connection of connections) connection.close()
   }
 
   async readBook(): Promise<{ executions: Execution[]; ends: TaskEnd[]; contradictions: Contradiction[] }> {

@@ -2,6 +2,7 @@
 import { createPeer } from '@tsunagi/protocol/browser'
 import { type DBSchema, openDB } from 'idb'
 import type { Arrival, ChaosMessage } from '../chaos/ledger.ts'
+import { connections, cutLinks } from './connections.ts'
 
 type Peer = Awaited<ReturnType<typeof createPeer>>
 
@@ -23,21 +24,8 @@ const openBook = () =>
     },
   })
 
-/** Of this page, so that its links can be cut without a goodbye, and what was made ahead with them. */
-const connections = new Set<RTCPeerConnection>()
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(configuration?: RTCConfiguration) {
-    super(configuration)
-    connections.add(this)
-  }
-
-  override close() {
-    super.close()
-    connections.delete(this)
-  }
-}
-
 class ChaosPage {
+  readonly cutLinks = cutLinks
   readonly errors: string[] = []
   /** Codes by which durable messages failed. */
   readonly failures: string[] = []
@@ -99,10 +87,6 @@ class ChaosPage {
 
   get isRelayed(): boolean {
     return this.#peer?.peers.some(({ link }) => link === 'relay') ?? false
-  }
-
-  cutLinks(): void {
-    for (const connection of connections) connection.close()
   }
 }
 

@@ -1,5 +1,6 @@
 /** A page that hands a large file to a task and gets one back, or does that for others. */
 import { createPeer } from '@tsunagi/protocol/browser'
+import { cutLinks } from './connections.ts'
 
 type Peer = Awaited<ReturnType<typeof createPeer>>
 
@@ -9,16 +10,8 @@ declare global {
   }
 }
 
-/** Links of this page, so that they can be cut without a goodbye. */
-const connections = new Set<RTCPeerConnection>()
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(configuration?: RTCConfiguration) {
-    super(configuration)
-    connections.add(this)
-  }
-}
-
 class TaskFilesPage {
+  readonly cutLinks = cutLinks
   peer: Peer | undefined
 
   async join(signaling: string): Promise<string> {
@@ -56,10 +49,6 @@ class TaskFilesPage {
     let count = 0
     for await (const _ of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) count++
     return count
-  }
-
-  cutLinks(): void {
-    for (const connection of connections) connection.close()
   }
 }
 
