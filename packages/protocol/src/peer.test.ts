@@ -179,6 +179,24 @@ describe('a link that is lost', () => {
   })
 })
 
+test('a durable message to a peer that left before there was a link waits until that one is back', async () => {
+  const { onRelay } = mesh.server
+  mesh.server.onRelay = () => undefined
+  const a = await mesh.join('a', { store: new MemoryStore() })
+  const b = await mesh.join('b', { store: new MemoryStore() })
+  const letter = a.service.send(b.id, 'a letter', { durable: true })
+  const [accepted, delivered] = [watch(letter.accepted), watch(letter)]
+  await mesh.quiet()
+  mesh.server.forget(b.key.publicKey)
+  await mesh.quiet()
+  expect([a.left.map(({ id }) => id), accepted(), delivered()]).toEqual([[b.id], { settled: true }, { settled: false }])
+
+  mesh.server.onRelay = onRelay
+  // Its page notices in half a minute that its socket is dead.
+  await mesh.pass(60_000)
+  expect([b.heard(a), delivered()]).toEqual([['a letter'], { settled: true }])
+})
+
 test('what a peer can do is asked again where its page went before it answered', async () => {
   const key = await mesh.crypto.generateSigningKey()
   const store = new MemoryStore()

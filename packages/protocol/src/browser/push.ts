@@ -1,4 +1,4 @@
-/** Reachable when closed (SPEC §7.2): a subscription of this browser to pushes, which a service worker takes for a page. */
+/** Reachable when closed (SPEC §7.1): a subscription of this browser to pushes, which a service worker takes for a page. */
 import type { Reachability, ReachabilityState } from '../api.ts'
 import { isTsunagiError, TsunagiError, toTsunagiError } from '../errors.ts'
 import { type PushSignaling, UNREACHABLE } from '../wake-up/reachability.ts'

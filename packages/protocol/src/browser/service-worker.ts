@@ -1,5 +1,5 @@
 /**
- * What an app's service worker does with pushes (SPEC §7.2). A push says nothing but for which peer of this browser it is;
+ * What an app's service worker does with pushes (SPEC §7.1). A push says nothing but for which peer of this browser it is;
  * what the notification says is the app's. The page gets the wake-up itself from the signaling server when it has joined.
  */
 import type { Bytes } from '../wire/bytes.ts'

@@ -78,7 +78,7 @@ export class Remotes {
     if (remote.isPresent) return
     const { id, info } = remote
     const { sessions } = this.#host
-    if (sessions.find(id)?.resumption === undefined) {
+    if (sessions.find(id)?.isKept !== true) {
       sessions.drop(id, new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: id }))
       this.#remotes.delete(id)
     }

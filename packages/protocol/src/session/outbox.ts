@@ -70,6 +70,10 @@ export class Outbox {
     return [...this.#entries.values()].filter(({ accepted }) => accepted).map(({ message }) => message)
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.size === 0
+  }
+
   /** @throws TsunagiError STORAGE_FAILED where the host keeps nothing, QUEUE_FULL */
   add(message: Omit<StoredMessage, 'peer' | 'number'>): DurableSend {
     if (this.#host.store === undefined) {

@@ -189,6 +189,12 @@ describe('while a page is open', () => {
     await pair.pass(LIMITS.sessionIdle + 2 * LIMITS.sessionSweep, LIMITS.sessionSweep)
     expect(manager.find(peer().id)).toBe(session)
   })
+
+  test('a durable message that never had a link expires with its session', async () => {
+    const { delivered } = manager.of(peer()).sendDurable('message', 1)
+    await pair.pass(LIMITS.sessionIdle + 2 * LIMITS.sessionSweep, LIMITS.sessionSweep)
+    await expect(delivered).rejects.toMatchObject({ code: 'SESSION_EXPIRED' })
+  })
 })
 
 describe('close()', () => {

@@ -80,7 +80,7 @@ export class SessionManager {
     return session === undefined || isOver(session.state) ? undefined : session
   }
 
-  /** Forgets a session that never had a link. */
+  /** Forgets a session that is not kept. */
   drop(peer: PeerId, error: TsunagiError): void {
     const session = this.#sessions.get(peer)
     this.#sessions.delete(peer)
@@ -106,7 +106,7 @@ export class SessionManager {
       this.#planSweep()
       const now = this.#options.clock.now()
       for (const session of this.sessions) {
-        if (session.state === 'new' || isOver(session.state)) continue
+        if (!session.isKept) continue
         if (hasExpired(session, now)) session.expire()
         else if (session.state === 'established') void session.store()
       }

@@ -98,6 +98,11 @@ export class Session {
     return this.#outbox.messages
   }
 
+  /** Whether it goes on while the other side is away: that one may know of it, or what waits in it is durable. */
+  get isKept(): boolean {
+    return this.resumption !== undefined || !this.#outbox.isEmpty
+  }
+
   get info(): SessionInfo {
     return {
       id: this.#standing.id,

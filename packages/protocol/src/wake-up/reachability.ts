@@ -1,4 +1,4 @@
-/** What a host that can be pushed to is given, and what stands in for one that cannot (SPEC §7.2). */
+/** What a host that can be pushed to is given, and what stands in for one that cannot (SPEC §7.1). */
 import type { Reachability } from '../api.ts'
 import { TsunagiError } from '../errors.ts'
 import type { SignalingPayload } from '../messages.ts'
