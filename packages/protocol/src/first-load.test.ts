@@ -7,8 +7,8 @@ import { expect, test } from 'vitest'
 /** Bytes of gzip. The aim is 40 kB; what stands in its way is the list that a failure prints. */
 const MOST_FIRST_LOAD = 92_400
 
-/** Chunks that a page loads when it first needs them; the last is for hosts without WebCrypto. */
-const LATER = ['noble', 'work', 'transfers', 'bulk', '__vite-browser-external_crypto']
+/** Chunks that a page loads when it first needs them. */
+const LATER = ['noble', 'work', 'transfers', 'bulk']
 
 const ENTRY = 'virtual:page'
 const LIBRARY = path.join(import.meta.dirname, 'browser/index.ts')

@@ -1,37 +1,82 @@
-/** HPKE (RFC 9180) for what is sealed to an introduction key: base mode, X25519, HKDF-SHA256, AES-256-GCM. */
-import { Aes256Gcm, CipherSuite, HkdfSha256, type KemInterface } from '@hpke/core'
+/**
+ * HPKE (RFC 9180) for what is sealed to an introduction key: base mode, X25519, HKDF-SHA256, AES-256-GCM, one message for each
+ * encapsulated key. It stands on the primitives that the providers have anyway, and does all at once that does not wait for another
+ * step: each is a way to another thread and back.
+ */
 import { TsunagiError } from '../errors.ts'
-import { type Bytes, concat } from '../wire/bytes.ts'
+import type { EphemeralKey, TrafficKey } from '../ports.ts'
+import { type Bytes, concat, utf8 } from '../wire/bytes.ts'
+import { symmetric } from './symmetric.ts'
 
-const ENC_LENGTH = 32
+/** Bytes of `enc`, of the shared secret and of the key alike (RFC 9180 §7.1, §7.3). */
+const KEY_LENGTH = 32
+const NONCE_LENGTH = 12
+const NONE = new Uint8Array()
+/** mode_base (RFC 9180 §5). */
+const MODE = new Uint8Array([0])
 
-export interface Hpke {
-  /** @throws TsunagiError INVALID_FORMAT where the key is not 32 bytes or of small order */
-  seal(publicKey: Uint8Array, info: Uint8Array, plaintext: Uint8Array): Promise<Bytes>
-  /** @throws TsunagiError DECRYPTION_FAILED */
-  open(recipientKey: CryptoKeyPair, info: Uint8Array, sealed: Uint8Array): Promise<Bytes>
+/** What stands before each label: `HPKE-v1` and the `suite_id` of RFC 9180 §4.1 or §5.1. */
+const KEM = concat(utf8('HPKE-v1KEM'), new Uint8Array([0, 0x20]))
+const SUITE = concat(utf8('HPKE-v1HPKE'), new Uint8Array([0, 0x20, 0, 1, 0, 2]))
+
+/** Key and nonce of the one message. */
+interface Context {
+  readonly key: TrafficKey
+  readonly nonce: Bytes
 }
 
-export function createHpke(kem: KemInterface): Hpke {
-  const suite = new CipherSuite({ kem, kdf: new HkdfSha256(), aead: new Aes256Gcm() })
-  return {
-    async seal(publicKey, info, plaintext) {
-      try {
-        const recipientPublicKey = await kem.deserializePublicKey(publicKey)
-        const { enc, ct } = await suite.seal({ recipientPublicKey, info }, plaintext)
-        return concat(new Uint8Array(enc), new Uint8Array(ct))
-      } catch (cause) {
-        throw new TsunagiError('INVALID_FORMAT', 'The introduction key is not an X25519 key.', { cause })
-      }
-    },
+/**
+ * @param ephemeral used for nothing else
+ * @returns `enc(32) ‖ ciphertext`
+ * @throws TsunagiError INVALID_FORMAT where the key is not 32 bytes or of small order
+ */
+export async function seal(
+  ephemeral: EphemeralKey,
+  publicKey: Uint8Array,
+  info: Uint8Array,
+  plaintext: Uint8Array,
+): Promise<Bytes> {
+  const { key, nonce } = await contextOf(ephemeral.agree(publicKey), ephemeral.publicKey, publicKey, info)
+  return concat(ephemeral.publicKey, await key.seal(nonce, NONE, plaintext))
+}
 
-    async open(recipientKey, info, sealed) {
-      try {
-        const enc = sealed.subarray(0, ENC_LENGTH)
-        return new Uint8Array(await suite.open({ recipientKey, enc, info }, sealed.subarray(ENC_LENGTH)))
-      } catch (cause) {
-        throw new TsunagiError('DECRYPTION_FAILED', 'The data was altered, cut, or sealed to another key.', { cause })
-      }
-    },
-  }
+/** @throws TsunagiError DECRYPTION_FAILED */
+export async function open(recipient: EphemeralKey, info: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
+  const enc = sealed.subarray(0, KEY_LENGTH)
+  const agreed = recipient.agree(enc).catch((cause: unknown) => {
+    throw new TsunagiError('DECRYPTION_FAILED', 'The data does not begin with an X25519 key.', { cause })
+  })
+  const { key, nonce } = await contextOf(agreed, enc, recipient.publicKey, info)
+  return key.open(nonce, NONE, sealed.subarray(KEY_LENGTH))
+}
+
+/** Encap() or Decap() after the agreement, and KeySchedule() (RFC 9180 §4.1, §5.1). */
+async function contextOf(
+  agreed: Promise<Bytes>,
+  enc: Uint8Array,
+  recipient: Uint8Array,
+  info: Uint8Array,
+): Promise<Context> {
+  const [secret, pskIdHash, infoHash] = await Promise.all([
+    agreed.then((dh) =>
+      derive(labeled(KEM, 'eae_prk', dh), NONE, labeled(KEM, 'shared_secret', enc, recipient), KEY_LENGTH),
+    ),
+    symmetric.hmac(NONE, labeled(SUITE, 'psk_id_hash')),
+    symmetric.hmac(NONE, labeled(SUITE, 'info_hash', info)),
+  ])
+  const input = labeled(SUITE, 'secret')
+  const [key, nonce] = await Promise.all([
+    derive(input, secret, labeled(SUITE, 'key', MODE, pskIdHash, infoHash), KEY_LENGTH).then(symmetric.trafficKey),
+    derive(input, secret, labeled(SUITE, 'base_nonce', MODE, pskIdHash, infoHash), NONCE_LENGTH),
+  ])
+  return { key, nonce }
+}
+
+function labeled(suite: Bytes, label: string, ...parts: Uint8Array[]): Bytes {
+  return concat(suite, utf8(label), ...parts)
+}
+
+/** LabeledExtract() of `input` and LabeledExpand() of its result with `info` (RFC 9180 §4): together they are one HKDF. */
+function derive(input: Bytes, salt: Bytes, info: Bytes, length: number): Promise<Bytes> {
+  return symmetric.hkdf(input, salt, concat(new Uint8Array([0, length]), info), length)
 }

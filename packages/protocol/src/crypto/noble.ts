@@ -1,11 +1,10 @@
 /** The provider for hosts whose WebCrypto lacks Ed25519 or X25519, or cannot store their keys: the curves in JavaScript. */
-import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { bytesToNumberLE } from '@noble/curves/utils.js'
 import { TsunagiError } from '../errors.ts'
 import type { EphemeralKey, IntroductionKey, SigningKey } from '../ports.ts'
 import { type Bytes, concat, equalBytes } from '../wire/bytes.ts'
-import { createHpke, type Hpke } from './hpke.ts'
+import { open, seal } from './hpke.ts'
 import {
   damagedKey,
   foreignKey,
@@ -58,21 +57,16 @@ class NobleEphemeralKey implements EphemeralKey {
   }
 }
 
-class NobleIntroductionKey implements IntroductionKey {
-  readonly publicKey: Bytes
+class NobleIntroductionKey extends NobleEphemeralKey implements IntroductionKey {
   readonly #secret: Uint8Array
-  readonly #pair: CryptoKeyPair
-  readonly #hpke: Hpke
 
-  constructor(publicKey: Bytes, secret: Uint8Array, pair: CryptoKeyPair, hpke: Hpke) {
-    this.publicKey = publicKey
+  constructor(secret: Uint8Array) {
+    super(secret)
     this.#secret = secret
-    this.#pair = pair
-    this.#hpke = hpke
   }
 
   open(info: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
-    return this.#hpke.open(this.#pair, info, sealed)
+    return open(this, info, sealed)
   }
 
   toStored(): Promise<StoredKey> {
@@ -113,17 +107,13 @@ async function recoverSecret(purpose: KeyPurpose, stored: unknown): Promise<{ se
 /** @throws TsunagiError NOT_SUPPORTED where the host has no WebCrypto at all */
 export function createNobleProvider(): StorableCrypto & SecretImport {
   requireWebCrypto()
-  const kem = new DhkemX25519HkdfSha256()
-  const hpke = createHpke(kem)
 
-  async function introductionKeyFrom(given: Uint8Array): Promise<IntroductionKey> {
-    const secret = ownSecret(given)
-    const publicKey: Bytes = x25519.getPublicKey(secret)
-    const pair = {
-      privateKey: await kem.deserializePrivateKey(secret),
-      publicKey: await kem.deserializePublicKey(publicKey),
-    }
-    return new NobleIntroductionKey(publicKey, secret, pair, hpke)
+  async function introductionKeyFrom(secret: Uint8Array): Promise<IntroductionKey> {
+    return new NobleIntroductionKey(ownSecret(secret))
+  }
+
+  async function generateEphemeralKey(): Promise<EphemeralKey> {
+    return new NobleEphemeralKey(x25519.utils.randomSecretKey())
   }
 
   async function signingKeyFrom(seed: Uint8Array, publicKey: Uint8Array): Promise<SigningKey> {
@@ -135,20 +125,20 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
   return {
     ...symmetric,
     name: 'noble',
-    seal: hpke.seal,
     signingKeyFrom,
     introductionKeyFrom,
+    generateEphemeralKey,
 
     async generateSigningKey() {
       return new NobleSigningKey(ed25519.utils.randomSecretKey())
     },
 
-    async generateEphemeralKey() {
-      return new NobleEphemeralKey(x25519.utils.randomSecretKey())
-    },
-
     generateIntroductionKey() {
       return introductionKeyFrom(x25519.utils.randomSecretKey())
+    },
+
+    async seal(introductionKey, info, plaintext) {
+      return seal(await generateEphemeralKey(), introductionKey, info, plaintext)
     },
 
     async verify(publicKey, signature, data) {

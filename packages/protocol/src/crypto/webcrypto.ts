@@ -1,9 +1,8 @@
 /** The provider on the host's own Ed25519 and X25519: several times faster than JavaScript, keys that no script can read. */
-import { DhkemX25519HkdfSha256 } from '@hpke/core'
 import { TsunagiError } from '../errors.ts'
 import type { EphemeralKey, IntroductionKey, SigningKey } from '../ports.ts'
 import { type Bytes, concat, equalBytes, utf8 } from '../wire/bytes.ts'
-import { createHpke, type Hpke } from './hpke.ts'
+import { open, seal } from './hpke.ts'
 import {
   damagedKey,
   foreignKey,
@@ -90,23 +89,20 @@ class WebCryptoEphemeralKey implements EphemeralKey {
   }
 }
 
-class WebCryptoIntroductionKey implements IntroductionKey {
-  readonly publicKey: Bytes
-  readonly #pair: CryptoKeyPair
-  readonly #hpke: Hpke
+class WebCryptoIntroductionKey extends WebCryptoEphemeralKey implements IntroductionKey {
+  readonly #privateKey: CryptoKey
 
-  constructor(publicKey: Bytes, pair: CryptoKeyPair, hpke: Hpke) {
-    this.publicKey = publicKey
-    this.#pair = pair
-    this.#hpke = hpke
+  constructor(publicKey: Bytes, privateKey: CryptoKey) {
+    super(publicKey, privateKey)
+    this.#privateKey = privateKey
   }
 
   open(info: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
-    return this.#hpke.open(this.#pair, info, sealed)
+    return open(this, info, sealed)
   }
 
   toStored(): StoredKey {
-    return { form: 'native', publicKey: this.publicKey, privateKey: this.#pair.privateKey }
+    return { form: 'native', publicKey: this.publicKey, privateKey: this.#privateKey }
   }
 }
 
@@ -158,13 +154,15 @@ export interface SecretImport {
 /** @throws TsunagiError NOT_SUPPORTED where the host has no WebCrypto; its keys fail where it lacks Ed25519 or X25519 */
 export function createWebCryptoProvider(): StorableCrypto & SecretImport {
   requireWebCrypto()
-  const hpke = createHpke(new DhkemX25519HkdfSha256())
   const verificationKeys = new VerificationKeys()
 
   async function introductionKey(privateKey: CryptoKey): Promise<IntroductionKey> {
-    const publicKey = await agree(privateKey, BASE_POINT)
-    const pair = { privateKey, publicKey: await importPublic('X25519', publicKey) }
-    return new WebCryptoIntroductionKey(publicKey, pair, hpke)
+    return new WebCryptoIntroductionKey(await agree(privateKey, BASE_POINT), privateKey)
+  }
+
+  async function generateEphemeralKey(): Promise<EphemeralKey> {
+    const pair = await generatePair('X25519')
+    return new WebCryptoEphemeralKey(await exportPublic(pair.publicKey), pair.privateKey)
   }
 
   async function signingKeyFrom(seed: Uint8Array, publicKey: Uint8Array): Promise<SigningKey> {
@@ -174,22 +172,21 @@ export function createWebCryptoProvider(): StorableCrypto & SecretImport {
   return {
     ...symmetric,
     name: 'webcrypto',
-    seal: hpke.seal,
     signingKeyFrom,
+    generateEphemeralKey,
 
     async generateSigningKey() {
       const pair = await generatePair('Ed25519')
       return new WebCryptoSigningKey(await exportPublic(pair.publicKey), pair.privateKey)
     },
 
-    async generateEphemeralKey() {
-      const pair = await generatePair('X25519')
-      return new WebCryptoEphemeralKey(await exportPublic(pair.publicKey), pair.privateKey)
-    },
-
     async generateIntroductionKey() {
       const pair = await generatePair('X25519')
-      return new WebCryptoIntroductionKey(await exportPublic(pair.publicKey), pair, hpke)
+      return new WebCryptoIntroductionKey(await exportPublic(pair.publicKey), pair.privateKey)
+    },
+
+    async seal(introductionKey, info, plaintext) {
+      return seal(await generateEphemeralKey(), introductionKey, info, plaintext)
     },
 
     async verify(publicKey, signature, data) {
