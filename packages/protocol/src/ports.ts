@@ -35,12 +35,19 @@ export interface TrafficKey {
   open(nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array): Promise<Bytes>
 }
 
+/** A secret that others are derived from by HKDF-SHA256 (RFC 5869). */
+export interface DerivationKey {
+  /** `length` in bytes, 1 to 8160. */
+  derive(salt: Uint8Array, info: Uint8Array, length: number): Promise<Bytes>
+  /** The key of the 32 bytes that derive() gives. */
+  trafficKey(salt: Uint8Array, info: Uint8Array): Promise<TrafficKey>
+}
+
 export interface CryptoProvider {
   readonly name: 'webcrypto' | 'noble'
   randomBytes(length: number): Bytes
   sha256(data: Uint8Array): Promise<Bytes>
-  /** HKDF-SHA256 (RFC 5869). `length` in bytes, 1 to 8160. */
-  hkdf(secret: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Promise<Bytes>
+  derivationKey(secret: Uint8Array): Promise<DerivationKey>
   /** PBKDF2-HMAC-SHA256 (RFC 8018), 32 bytes. */
   pbkdf2(secret: Uint8Array, salt: Uint8Array, rounds: number): Promise<Bytes>
   hmac(key: Uint8Array, data: Uint8Array): Promise<Bytes>

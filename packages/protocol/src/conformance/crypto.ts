@@ -27,8 +27,23 @@ const digestsAndDerivations: readonly CryptoCase[] = [
   {
     name: 'HKDF gives the answers of RFC 5869',
     async run({ provider }) {
-      for (const { secret, salt, info, derived } of HKDF)
-        check(equalBytes(await provider.hkdf(secret, salt, info, derived.length), derived), 'the result is known')
+      for (const { secret, salt, info, derived } of HKDF) {
+        const key = await provider.derivationKey(secret)
+        check(equalBytes(await key.derive(salt, info, derived.length), derived), 'the result is known')
+      }
+    },
+  },
+
+  {
+    name: 'HKDF gives the traffic key of the bytes that it derives',
+    async run({ provider }) {
+      for (const { secret, salt, info } of HKDF) {
+        const key = await provider.derivationKey(secret)
+        const [nonce, data] = [new Uint8Array(12), utf8('data')]
+        const sealed = await (await key.trafficKey(salt, info)).seal(nonce, data, secret)
+        const same = await provider.trafficKey(await key.derive(salt, info, 32))
+        check(equalBytes(await same.open(nonce, data, sealed), secret), 'one opens what the other sealed')
+      }
     },
   },
 
@@ -36,11 +51,11 @@ const digestsAndDerivations: readonly CryptoCase[] = [
     name: 'HKDF derives from 1 to 8,160 bytes',
     async run({ provider }) {
       const [{ secret, salt, info, derived }] = HKDF
-      const most = await provider.hkdf(secret, salt, info, 8_160)
+      const key = await provider.derivationKey(secret)
+      const most = await key.derive(salt, info, 8_160)
       check(most.length === 8_160 && equalBytes(most.subarray(0, derived.length), derived), 'more bytes begin the same')
-      check(equalBytes(await provider.hkdf(secret, salt, info, 1), derived.subarray(0, 1)), 'one byte is the first')
-      for (const length of [0, -1, 1.5, 8_161])
-        await rejects('INVALID_ARGUMENT', provider.hkdf(secret, salt, info, length))
+      check(equalBytes(await key.derive(salt, info, 1), derived.subarray(0, 1)), 'one byte is the first')
+      for (const length of [0, -1, 1.5, 8_161]) await rejects('INVALID_ARGUMENT', key.derive(salt, info, length))
     },
   },
 

@@ -19,6 +19,8 @@ const MODE = new Uint8Array([0])
 const KEM = concat(utf8('HPKE-v1KEM'), new Uint8Array([0, 0x20]))
 const SUITE = concat(utf8('HPKE-v1HPKE'), new Uint8Array([0, 0x20, 0, 1, 0, 2]))
 
+let constants: ReturnType<typeof prepare> | undefined
+
 /** Key and nonce of the one message. */
 interface Context {
   readonly key: TrafficKey
@@ -57,26 +59,37 @@ async function contextOf(
   recipient: Uint8Array,
   info: Uint8Array,
 ): Promise<Context> {
-  const [secret, pskIdHash, infoHash] = await Promise.all([
-    agreed.then((dh) =>
-      derive(labeled(KEM, 'eae_prk', dh), NONE, labeled(KEM, 'shared_secret', enc, recipient), KEY_LENGTH),
-    ),
-    symmetric.hmac(NONE, labeled(SUITE, 'psk_id_hash')),
+  constants ??= prepare()
+  const [secret, infoHash, { pskIdHash, schedule }] = await Promise.all([
+    agreed.then(async (dh) => {
+      const extracted = await symmetric.derivationKey(labeled(KEM, 'eae_prk', dh))
+      return extracted.derive(NONE, expanding(KEM, 'shared_secret', KEY_LENGTH, enc, recipient), KEY_LENGTH)
+    }),
     symmetric.hmac(NONE, labeled(SUITE, 'info_hash', info)),
+    constants,
   ])
-  const input = labeled(SUITE, 'secret')
+  const context = [MODE, pskIdHash, infoHash]
   const [key, nonce] = await Promise.all([
-    derive(input, secret, labeled(SUITE, 'key', MODE, pskIdHash, infoHash), KEY_LENGTH).then(symmetric.trafficKey),
-    derive(input, secret, labeled(SUITE, 'base_nonce', MODE, pskIdHash, infoHash), NONCE_LENGTH),
+    schedule.trafficKey(secret, expanding(SUITE, 'key', KEY_LENGTH, ...context)),
+    schedule.derive(secret, expanding(SUITE, 'base_nonce', NONCE_LENGTH, ...context), NONCE_LENGTH),
   ])
   return { key, nonce }
+}
+
+/** Where there is no pre-shared key, as in this mode, these are the same for all messages. */
+async function prepare() {
+  const [pskIdHash, schedule] = await Promise.all([
+    symmetric.hmac(NONE, labeled(SUITE, 'psk_id_hash')),
+    symmetric.derivationKey(labeled(SUITE, 'secret')),
+  ])
+  return { pskIdHash, schedule }
 }
 
 function labeled(suite: Bytes, label: string, ...parts: Uint8Array[]): Bytes {
   return concat(suite, utf8(label), ...parts)
 }
 
-/** LabeledExtract() of `input` and LabeledExpand() of its result with `info` (RFC 9180 §4): together they are one HKDF. */
-function derive(input: Bytes, salt: Bytes, info: Bytes, length: number): Promise<Bytes> {
-  return symmetric.hkdf(input, salt, concat(new Uint8Array([0, length]), info), length)
+/** What LabeledExpand() hands to HKDF; with the secret and salt of a LabeledExtract() both steps are one (RFC 9180 §4). */
+function expanding(suite: Bytes, label: string, length: number, ...parts: Uint8Array[]): Bytes {
+  return concat(new Uint8Array([0, length]), labeled(suite, label, ...parts))
 }

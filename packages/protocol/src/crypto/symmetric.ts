@@ -1,6 +1,6 @@
 /** Hashes, derivations and AES-GCM by WebCrypto: every browser that can run this library has them, so both providers share them. */
 import { TsunagiError } from '../errors.ts'
-import type { CryptoProvider, TrafficKey } from '../ports.ts'
+import type { CryptoProvider, DerivationKey, TrafficKey } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 
 /** getRandomValues() gives no more at once. */
@@ -9,6 +9,7 @@ const MOST_RANDOM = 65_536
 const MOST_DERIVED = 8_160
 const NONCE_LENGTH = 12
 const KEY_LENGTH = 32
+const TRAFFIC: readonly KeyUsage[] = ['encrypt', 'decrypt']
 
 /** WebCrypto refuses shared memory: that is copied first, everything else goes as it is. */
 export function unshared(view: Uint8Array): Bytes {
@@ -27,11 +28,6 @@ export function requireWebCrypto(): void {
 function requireWhole(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most)
     throw new TsunagiError('INVALID_ARGUMENT', `${name} must be a whole number from ${least} to ${most}.`)
-}
-
-async function deriveBits(params: HkdfParams | Pbkdf2Params, secret: Uint8Array, length: number): Promise<Bytes> {
-  const key = await crypto.subtle.importKey('raw', unshared(secret), params.name, false, ['deriveBits'])
-  return new Uint8Array(await crypto.subtle.deriveBits(params, key, length * 8))
 }
 
 function hmacKey(key: Uint8Array, usage: 'sign' | 'verify'): Promise<CryptoKey> {
@@ -70,6 +66,28 @@ class AesGcmKey implements TrafficKey {
   }
 }
 
+class HkdfKey implements DerivationKey {
+  readonly #key: CryptoKey
+
+  constructor(key: CryptoKey) {
+    this.#key = key
+  }
+
+  #params(salt: Uint8Array, info: Uint8Array): HkdfParams {
+    return { name: 'HKDF', hash: 'SHA-256', salt: unshared(salt), info: unshared(info) }
+  }
+
+  async derive(salt: Uint8Array, info: Uint8Array, length: number): Promise<Bytes> {
+    requireWhole('The number of derived bytes', length, 1, MOST_DERIVED)
+    return new Uint8Array(await crypto.subtle.deriveBits(this.#params(salt, info), this.#key, length * 8))
+  }
+
+  async trafficKey(salt: Uint8Array, info: Uint8Array): Promise<TrafficKey> {
+    const type = { name: 'AES-GCM', length: KEY_LENGTH * 8 }
+    return new AesGcmKey(await crypto.subtle.deriveKey(this.#params(salt, info), this.#key, type, false, TRAFFIC))
+  }
+}
+
 export const symmetric = {
   /** @throws TsunagiError INVALID_ARGUMENT above 65,536 bytes */
   randomBytes(length: number): Bytes {
@@ -81,15 +99,16 @@ export const symmetric = {
     return new Uint8Array(await crypto.subtle.digest('SHA-256', unshared(data)))
   },
 
-  async hkdf(secret: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Promise<Bytes> {
-    requireWhole('The number of derived bytes', length, 1, MOST_DERIVED)
-    const params = { name: 'HKDF', hash: 'SHA-256', salt: unshared(salt), info: unshared(info) }
-    return deriveBits(params, secret, length)
+  async derivationKey(secret: Uint8Array): Promise<DerivationKey> {
+    const usages = ['deriveBits', 'deriveKey'] as const
+    return new HkdfKey(await crypto.subtle.importKey('raw', unshared(secret), 'HKDF', false, usages))
   },
 
   async pbkdf2(secret: Uint8Array, salt: Uint8Array, rounds: number): Promise<Bytes> {
     requireWhole('The number of rounds', rounds, 1, 0xffff_ffff)
-    return deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: unshared(salt), iterations: rounds }, secret, 32)
+    const params = { name: 'PBKDF2', hash: 'SHA-256', salt: unshared(salt), iterations: rounds }
+    const key = await crypto.subtle.importKey('raw', unshared(secret), 'PBKDF2', false, ['deriveBits'])
+    return new Uint8Array(await crypto.subtle.deriveBits(params, key, KEY_LENGTH * 8))
   },
 
   async hmac(key: Uint8Array, data: Uint8Array): Promise<Bytes> {
@@ -103,6 +122,6 @@ export const symmetric = {
   async trafficKey(key: Uint8Array): Promise<TrafficKey> {
     if (key.length !== KEY_LENGTH)
       throw new TsunagiError('INVALID_ARGUMENT', `A traffic key must be ${KEY_LENGTH} bytes.`)
-    return new AesGcmKey(await crypto.subtle.importKey('raw', unshared(key), 'AES-GCM', false, ['encrypt', 'decrypt']))
+    return new AesGcmKey(await crypto.subtle.importKey('raw', unshared(key), 'AES-GCM', false, TRAFFIC))
   },
 } satisfies Partial<CryptoProvider>

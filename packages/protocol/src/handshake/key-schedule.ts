@@ -1,6 +1,6 @@
 /** From the agreed secret to the keys in use (SPEC §4.4): HKDF-SHA256 with the transcript hash as salt. */
 import { PROTOCOL } from '../limits.ts'
-import type { CryptoProvider, EphemeralKey, TrafficKey } from '../ports.ts'
+import type { CryptoProvider, DerivationKey, EphemeralKey, TrafficKey } from '../ports.ts'
 import { type Bytes, lengthPrefixed, utf8 } from '../wire/bytes.ts'
 import type { Role } from './transcript.ts'
 
@@ -19,19 +19,22 @@ export interface KeyChain {
 }
 
 async function chainFrom(crypto: CryptoProvider, secret: Bytes): Promise<KeyChain> {
-  const derive = (purpose: string) =>
-    crypto.hkdf(secret, new Uint8Array(), utf8(`tsunagi/${PROTOCOL.version}/${purpose}`), KEY_LENGTH)
-  const key = await crypto.trafficKey(await derive('key'))
-  return { key, next: async () => chainFrom(crypto, await derive('rekey')) }
+  const none = new Uint8Array()
+  const label = (purpose: string) => utf8(`tsunagi/${PROTOCOL.version}/${purpose}`)
+  const chain = await crypto.derivationKey(secret)
+  return {
+    key: await chain.trafficKey(none, label('key')),
+    next: async () => chainFrom(crypto, await chain.derive(none, label('rekey'), KEY_LENGTH)),
+  }
 }
 
 export class KeySchedule {
   readonly #crypto: CryptoProvider
-  readonly #secret: Bytes
+  readonly #agreed: DerivationKey
 
-  private constructor(crypto: CryptoProvider, secret: Bytes) {
+  private constructor(crypto: CryptoProvider, agreed: DerivationKey) {
     this.#crypto = crypto
-    this.#secret = secret
+    this.#agreed = agreed
   }
 
   /**
@@ -44,7 +47,8 @@ export class KeySchedule {
     theirs: Bytes,
     meshSecret: Bytes,
   ): Promise<KeySchedule> {
-    return new KeySchedule(crypto, lengthPrefixed(await ours.agree(theirs), meshSecret))
+    const secret = lengthPrefixed(await ours.agree(theirs), meshSecret)
+    return new KeySchedule(crypto, await crypto.derivationKey(secret))
   }
 
   /** Key of the MAC by which `owner` proves that it has the agreed secret and the mesh's. */
@@ -59,6 +63,6 @@ export class KeySchedule {
 
   #derive(purpose: Purpose, role: Role, transcriptHash: Bytes): Promise<Bytes> {
     const label = utf8(`tsunagi/${PROTOCOL.version}/${purpose}/${role}`)
-    return this.#crypto.hkdf(this.#secret, transcriptHash, label, KEY_LENGTH)
+    return this.#agreed.derive(transcriptHash, label, KEY_LENGTH)
   }
 }

@@ -103,9 +103,7 @@ export async function deriveMesh(crypto: CryptoProvider, name: string, secret: s
     lengthPrefixed(utf8(domain), utf8(name)),
     PROTOCOL.meshSecretRounds,
   )
-  const none = new Uint8Array()
-  return {
-    meshId: await crypto.hkdf(stretched, none, utf8(`${domain}/id`), 32),
-    meshSecret: await crypto.hkdf(stretched, none, utf8(`${domain}/secret`), 32),
-  }
+  const key = await crypto.derivationKey(stretched)
+  const derive = (purpose: string) => key.derive(new Uint8Array(), utf8(`${domain}/${purpose}`), 32)
+  return { meshId: await derive('id'), meshSecret: await derive('secret') }
 }
