@@ -83,6 +83,8 @@ export const partPatience = 30_000
 /** Durable messages that may wait for one peer: a reloaded page holds them all. */
 export const maxOutboxBytes = 32 * MiB
 export const maxOutboxMessages = 10_000
+/** The state of a session that changed with its link is written after this long. */
+export const storeAfter = 5
 /** A peer told that the session is closed has this long to close the link itself. */
 export const closeGrace = 1_000
 /** Acknowledgements that nobody waits for go after this long, or with an eighth of the window consumed, or so many records. */

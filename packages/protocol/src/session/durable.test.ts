@@ -360,7 +360,7 @@ describe('a handshake whose end is lost', () => {
     pair.a.sendDurable('from a')
     pair.b.sendDurable('from b')
     await pair.quiet()
-    const go = holdUp(storeOf(pair.a), 'update')
+    const go = holdUp(storeOf(pair.a), 'take')
     await pair.replaceLink()
     expect([pair.a.takenTexts, pair.b.takenTexts]).toEqual([[], ['from a']])
     const reloading = pair.reload('a')

@@ -6,6 +6,7 @@ import { TsunagiError } from '../errors.ts'
 import type { Channel } from '../handshake/channel.ts'
 import type { KeyChain } from '../handshake/key-schedule.ts'
 import { peerIdOf } from '../identity/peer-id.ts'
+import { LIMITS } from '../limits.ts'
 import type { Link, LinkEvents } from '../links/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../links/memory.ts'
 import { FakeClock } from '../liveness/fake-clock.fixture.ts'
@@ -384,11 +385,12 @@ export class SessionPair {
     return id
   }
 
-  /** Both go on over a new link; the old one, if there is one, is closed by the sessions. */
+  /** Both go on over a new link, and have noted that they do and that the other has; the sessions close the old one, if there is one. */
   async replaceLink(): Promise<Connection> {
     const connection = await this.connect()
     this.attach(connection)
     await this.quiet()
+    await this.pass(2 * LIMITS.storeAfter, LIMITS.storeAfter)
     return connection
   }
 

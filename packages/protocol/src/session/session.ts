@@ -42,6 +42,7 @@ export class Session {
   #since: number | undefined
   #activeAt: number
   #stopPatience: (() => void) | undefined
+  #stopStoring: (() => void) | undefined
 
   /** attach() gives it its first channel. */
   constructor(host: SessionHost, peer: Bytes, kept?: KeptSession) {
@@ -156,8 +157,7 @@ export class Session {
     const now = this.#host.clock.now()
     this.#since ??= now
     this.#activeAt = now
-    const isNew = !this.#standing.isOf(channel.sessionId)
-    if (isNew) this.#begin(channel.sessionId)
+    if (!this.#standing.isOf(channel.sessionId)) this.#begin(channel.sessionId)
     const settled = this.#standing.resume(channel.resumed)
     if (settled === undefined) {
       this.#violation(wentElsewhere())
@@ -165,8 +165,8 @@ export class Session {
     }
     if (settled > 0) this.#host.onDelivered(settled)
     this.#move('attach')
-    if (!isNew) void this.store()
     this.#traffic.begin()
+    this.#storeSoon()
     return events
   }
 
@@ -255,6 +255,7 @@ export class Session {
   /** The page goes: what is kept goes on with the next one, everything else is rejected. */
   abandon(error: TsunagiError): void {
     this.#stopPatience?.()
+    this.#stopStoring?.()
     this.#traffic.stop()
     this.#outgoing.failAll(error)
     this.#outbox.abandon(error)
@@ -269,9 +270,18 @@ export class Session {
   #begin(id: Bytes): void {
     this.#standing.begin(id)
     this.#traffic.isProvisional = this.#host.store !== undefined
-    void this.store().then(() => {
-      // Where it has got another one meanwhile, that one's turn comes.
-      if (this.#standing.isOf(id)) this.#traffic.isProvisional = false
+  }
+
+  /** When the first frames have passed: to write takes a browser as long as they do. */
+  #storeSoon(): void {
+    if (this.#host.store === undefined) return
+    this.#stopStoring ??= this.#host.clock.after(LIMITS.storeAfter, () => {
+      this.#stopStoring = undefined
+      const { id } = this.#standing
+      void this.store().then(() => {
+        // Where it has got another one meanwhile, that one's turn comes.
+        if (this.#standing.id === id) this.#traffic.isProvisional = false
+      })
     })
   }
 
@@ -369,7 +379,7 @@ export class Session {
   #heard(isCurrent: boolean, isProvisional: boolean): void {
     this.#activeAt = this.#host.clock.now()
     this.#host.onHeard()
-    if (isCurrent && this.#standing.heard(isProvisional)) void this.store()
+    if (isCurrent && this.#standing.heard(isProvisional)) this.#storeSoon()
   }
 
   #sent(finished: Batch['finished'], number: FrameNumber): void {
@@ -415,12 +425,15 @@ export class Session {
     if (isOver(this.#state)) return
     this.#outgoing.dropEphemeral()
     this.#losePatience()
+    this.#stopStoring?.()
+    this.#stopStoring = undefined
     void this.store()
     this.#move('lose', toTsunagiError(reason, 'LINK_LOST', 'The link to the peer was lost.'))
   }
 
   #end(event: 'expire' | 'close', error: TsunagiError): void {
     this.#stopPatience?.()
+    this.#stopStoring?.()
     this.#traffic.end()
     this.#move(event, error)
     this.#outgoing.failAll(error)
