@@ -64,13 +64,13 @@ describe('the clock', () => {
     expect(fired).toEqual(['in time'])
   })
 
-  test('each clock has one worker, which ends with it', async () => {
+  test('each clock has one worker, from its first long timer on, which ends with it', async () => {
     const page = await tests.openPage('browser-ports.html')
     const [worker] = await Promise.all([
       page.waitForEvent('worker'),
       page.evaluate(() => {
         const clock = window.createWorkerClock()
-        for (let i = 0; i < 10; i++) clock.after(50, () => undefined)
+        for (let i = 0; i < 10; i++) clock.after(50_000, () => undefined)
         Object.assign(window, { clock })
       }),
     ])

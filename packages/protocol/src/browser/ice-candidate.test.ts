@@ -16,3 +16,20 @@ test('candidates found in one go are told together, without those that lead nowh
   })
   expect(told.map((text) => JSON.parse(text))).toEqual([udp, relayed])
 })
+
+test('a further address of this machine waits, and goes with what comes from a server', async () => {
+  const another = { ...udp, candidate: udp.candidate.replace('a.local', 'b.local') }
+  const told: string[][] = []
+  await new Promise<void>((fulfil) => {
+    const groups = new CandidateGroups((candidates) => {
+      told.push(candidates.map(fromUtf8))
+      groups.add(another)
+      if (told.length === 1) groups.add(relayed)
+      if (told.length < 3) return
+      groups.end()
+      fulfil()
+    })
+    groups.add(udp)
+  })
+  expect(told.map((group) => group.map((text) => JSON.parse(text)))).toEqual([[udp], [another, relayed], [another]])
+})

@@ -4,6 +4,9 @@ import { type Bytes, fromUtf8, utf8 } from '../wire/bytes.ts'
 const MOST_IN_GROUP = 16
 const MOST_BYTES = 1_024
 
+/** Milliseconds: on one machine or one network a link is open by then. */
+const HOST_PATIENCE = 30
+
 /** A candidate of the other side, or undefined where the bytes are none. */
 export function readCandidate(data: Bytes): RTCIceCandidateInit | undefined {
   if (data.length > MOST_BYTES) return undefined
@@ -22,24 +25,27 @@ export function readCandidate(data: Bytes): RTCIceCandidateInit | undefined {
 
 /**
  * Groups this side's candidates: those found before the browser's next turn go together, since each group costs a
- * signed and sealed message. A message port gives the turn: timers of hidden pages come up to a second late.
+ * signed and sealed message. A message port gives the turn: timers of hidden pages come up to a second late. Further addresses of
+ * this machine wait a little, for a link that opens without them, or for others to go with.
  */
 export class CandidateGroups {
   readonly #tell: (candidates: Bytes[]) => void
   readonly #turn = new MessageChannel()
   #group: Bytes[] = []
+  #hasTold = false
 
   constructor(tell: (candidates: Bytes[]) => void) {
     this.#tell = tell
     this.#turn.port1.onmessage = () => this.#flush()
   }
 
-  add(candidate: RTCIceCandidateInit): void {
+  add({ candidate, ...line }: RTCIceCandidateInit): void {
     // No browser waits at a TCP port for what would come from there.
-    if (!candidate.candidate || candidate.candidate.includes(' tcptype active')) return
-    if (this.#group.length === 0) this.#turn.port2.postMessage(null)
-    this.#group.push(utf8(JSON.stringify(candidate)))
+    if (!candidate || candidate.includes(' tcptype active')) return
+    this.#group.push(utf8(JSON.stringify({ candidate, ...line })))
     if (this.#group.length === MOST_IN_GROUP) this.#flush()
+    else if (this.#hasTold && candidate.includes(' typ host')) setTimeout(() => this.#flush(), HOST_PATIENCE)
+    else this.#turn.port2.postMessage(null)
   }
 
   end(): void {
@@ -50,6 +56,8 @@ export class CandidateGroups {
   #flush(): void {
     const group = this.#group
     this.#group = []
-    if (group.length > 0) this.#tell(group)
+    if (group.length === 0) return
+    this.#hasTold = true
+    this.#tell(group)
   }
 }

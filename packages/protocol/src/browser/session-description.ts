@@ -5,6 +5,11 @@ import { type Bytes, fromUtf8 } from '../wire/bytes.ts'
 export const MOST_CANDIDATES = 64
 /** What the handshake carries of an offer or answer; a data channel's SDP has 1 to 3 KiB. */
 const MOST_BYTES = 16_384
+const PRINTABLE_LINES = /^v=0\r?\n(?:[ -~]*\r?\n)*[ -~]*$/
+/** As generously as any browser might read them, of lines without another blank than the space. */
+const MEDIA = /^ *m *=.*/gim
+const CANDIDATE = /^ *a *= *candidate/gim
+const ANY_FINGERPRINT = /^ *a *= *fingerprint.*/gim
 const FINGERPRINT = /^a=fingerprint:sha-256 ([0-9a-f]{2}(?::[0-9a-f]{2}){31})$/i
 
 export interface SessionDescription {
@@ -21,19 +26,18 @@ export interface SessionDescription {
 export function readSessionDescription(data: Bytes): SessionDescription {
   if (data.length > MOST_BYTES) throw refused(`has more than ${MOST_BYTES} bytes`)
   const sdp = readText(data)
-  const lines = sdp.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
-  if (lines[0] !== 'v=0' || lines.some((line) => /[^\x20-\x7e]/.test(line))) throw refused('is no SDP')
-  const media = lines.filter((line) => /^\s*m\s*=/i.test(line))
+  if (!PRINTABLE_LINES.test(sdp)) throw refused('is no SDP')
+  const media = linesOf(sdp, MEDIA)
   if (media.length !== 1 || !media[0]?.startsWith('m=application ')) throw refused('is not for one data channel alone')
-  if (lines.filter((line) => /^\s*a\s*=\s*candidate/i.test(line)).length > MOST_CANDIDATES) {
-    throw refused(`has more than ${MOST_CANDIDATES} candidates`)
-  }
-  const prints = lines
-    .filter((line) => /^\s*a\s*=\s*fingerprint/i.test(line))
-    .map((line) => FINGERPRINT.exec(line)?.[1])
-  const [print, ...others] = new Set(prints.map((hex) => hex?.toLowerCase()))
+  if (linesOf(sdp, CANDIDATE).length > MOST_CANDIDATES) throw refused(`has more than ${MOST_CANDIDATES} candidates`)
+  const prints = linesOf(sdp, ANY_FINGERPRINT).map((line) => FINGERPRINT.exec(line)?.[1]?.toLowerCase())
+  const [print, ...others] = new Set(prints)
   if (!print || others.length > 0) throw refused('does not have exactly one fingerprint, by SHA-256')
   return { sdp, fingerprint: Uint8Array.from(print.split(':'), (hex) => Number.parseInt(hex, 16)) }
+}
+
+function linesOf(sdp: string, form: RegExp): readonly string[] {
+  return sdp.match(form) ?? []
 }
 
 function readText(data: Bytes): string {

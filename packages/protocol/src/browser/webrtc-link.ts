@@ -17,9 +17,10 @@ import { loadFailed } from '../peers/part.ts'
 import { type Bytes, utf8 } from '../wire/bytes.ts'
 import { CandidateGroups, readCandidate } from './ice-candidate.ts'
 import { MOST_CANDIDATES, readSessionDescription, type SessionDescription } from './session-description.ts'
+import { SpareConnections } from './spare-connections.ts'
 
-/** Milliseconds after which the next connection is made ahead: the one that was taken is mostly open by then. */
-const RENEW_AFTER = 100
+/** Milliseconds after which the browser is asked for a new link's route: statistics would hold up the first frames. */
+const LEARN_AFTER = 100
 
 /** What simple-peer's errors mean to a person, where they come before the link is open. */
 const FAILURES: Record<string, string> = {
@@ -38,7 +39,7 @@ export async function createWebRtcTransport(): Promise<LinkTransport> {
   const { default: Peer } = await import('@thaunknown/simple-peer/lite.js').catch((cause: unknown) => {
     throw loadFailed(cause)
   })
-  const spare = new SpareConnection(Peer)
+  const spare = new SpareConnections(Peer)
   return {
     kind: 'webrtc',
     offer: (onCandidates, iceServers) => new WebRtcAttempt(spare, undefined, onCandidates, iceServers),
@@ -47,59 +48,6 @@ export async function createWebRtcTransport(): Promise<LinkTransport> {
     fingerprintOf: (data) => readSessionDescription(data).fingerprint,
     prepare: () => spare.prepare(),
     close: () => spare.close(),
-  }
-}
-
-/** One connection made ahead: to make it holds the page up for longer than all that a handshake signs and seals. */
-class SpareConnection {
-  readonly #Peer: typeof SimplePeer
-  #spare: SimplePeer | undefined
-  #isWanted = false
-
-  constructor(Peer: typeof SimplePeer) {
-    this.#Peer = Peer
-  }
-
-  /** There is one from now on, and soon after that was taken another. */
-  prepare(): void {
-    this.#isWanted = true
-    if (this.#spare !== undefined) return
-    const peer = this.#make()
-    this.#spare = peer
-    // Where the browser makes no more of them, the next attempt finds out.
-    peer.on('error', () => {
-      if (this.#spare === peer) this.#spare = undefined
-    })
-  }
-
-  /** It knows no ICE servers, and negotiates when it is told to. */
-  take(): SimplePeer {
-    const spare = this.#spare
-    this.#spare = undefined
-    // Whatever closed one that nobody used: another can be made.
-    const isOpen = spare?._pc && spare._pc.signalingState !== 'closed'
-    if (!isOpen) spare?.destroy()
-    const peer = isOpen ? spare : this.#make()
-    peer.removeAllListeners('error')
-    setTimeout(() => this.#isWanted && this.prepare(), RENEW_AFTER)
-    return peer
-  }
-
-  close(): void {
-    this.#isWanted = false
-    this.#spare?.destroy()
-    this.#spare = undefined
-  }
-
-  #make(): SimplePeer {
-    return new this.#Peer({
-      initiator: false,
-      config: { iceServers: [] },
-      // Agreed beforehand: saves the message that would announce it, and a peer can add no channel of its own.
-      channelConfig: { negotiated: true, id: 0 },
-      // Unused with trickling, but its timer would hold a closed connection in memory for five seconds.
-      iceCompleteTimeout: 1,
-    })
   }
 }
 
@@ -120,7 +68,7 @@ class WebRtcAttempt implements LinkAttempt {
   #rejectOpened!: (reason: Error) => void
 
   constructor(
-    spare: SpareConnection,
+    spare: SpareConnections,
     offer: SessionDescription | undefined,
     onCandidates: (candidates: Bytes[]) => void,
     iceServers: readonly IceServer[],
@@ -139,7 +87,7 @@ class WebRtcAttempt implements LinkAttempt {
       if (this.#isDescribed) onCandidates(candidates)
       else this.#tellDescription()
     })
-    const peer = spare.take()
+    const peer = spare.take(!offer, iceServers)
     this.#peer = peer
     peer.on('signal', (signal) => {
       if ('candidate' in signal) this.#candidates.add(signal.candidate)
@@ -158,9 +106,9 @@ class WebRtcAttempt implements LinkAttempt {
     if (!peer._channel) return
     this.#attach(peer._channel)
     this.#setIceServers(iceServers)
-    if (offer) {
-      this.#setRemote('offer', offer)
-    } else {
+    if (offer) this.#setRemote('offer', offer)
+    else if (peer.initiator) this.#tellGathered()
+    else {
       peer.initiator = true
       peer.negotiate()
     }
@@ -206,6 +154,12 @@ class WebRtcAttempt implements LinkAttempt {
     this.#peer._pc?.close()
     // It closes in a task of its own, which a page that goes has no more.
     this.#peer.destroy(new TsunagiError('LINK_LOST', 'This page was left.'))
+  }
+
+  /** What was made ahead has its description, and may have found all its candidates. */
+  #tellGathered(): void {
+    const { localDescription, iceGatheringState } = this.#peer._pc ?? {}
+    if (localDescription?.sdp.includes('\na=candidate:') || iceGatheringState === 'complete') this.#tellDescription()
   }
 
   /** With the first candidates, which come at once: each message more costs both sides as much as the description does. */
@@ -310,10 +264,10 @@ class WebRtcLink implements Link {
     this.#channel = channel
     this.#end = end
     this.binding = binding
-    const learn = () => void this.#learnRoute(pc)
-    learn()
+    const learnSoon = () => setTimeout(() => void this.#learnRoute(pc), LEARN_AFTER)
+    learnSoon()
     const ice = pc.sctp?.transport.iceTransport
-    if (ice) ice.onselectedcandidatepairchange = learn
+    if (ice) ice.onselectedcandidatepairchange = learnSoon
   }
 
   get route(): LinkRoute | undefined {

@@ -29,7 +29,8 @@ export function createWorkerClock(): WorkerClock {
   const requests = new Map<number, number | undefined>()
   let lastId = 0
   let closed = false
-  let worker = startWorker()
+  let worker: Worker | undefined
+  let isStarted = false
 
   function startWorker(): Worker | undefined {
     let started: Worker
@@ -58,7 +59,11 @@ export function createWorkerClock(): WorkerClock {
   }
 
   function askNow(): void {
-    if (requests.size > 0) worker?.postMessage([...requests] satisfies TimerRequests)
+    if (requests.size === 0) return
+    // Not before: a page that has just been loaded has other things to do.
+    if (!isStarted) worker = startWorker()
+    isStarted = true
+    worker?.postMessage([...requests] satisfies TimerRequests)
     requests.clear()
   }
 
@@ -88,6 +93,7 @@ export function createWorkerClock(): WorkerClock {
     close() {
       closed = true
       for (const id of timers.keys()) take(id)
+      requests.clear()
       stopWorker()
     },
   }

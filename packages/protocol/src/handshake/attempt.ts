@@ -123,6 +123,7 @@ export abstract class Attempt<State extends string, Event extends string> {
 
   #sendCandidates(candidates: Bytes[]): void {
     this.#candidates = this.#candidates.then(async () => {
+      if (this.#isOver) return
       try {
         const frame = await sealFor(this.host, 'link_candidates', this.peer, this.id, { candidates })
         if (!this.#isOver) this.#send(frame)
