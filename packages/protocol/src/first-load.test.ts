@@ -5,7 +5,7 @@ import { build, defaultClientConditions, type Rolldown } from 'vite'
 import { expect, test } from 'vitest'
 
 /** Bytes of gzip. The aim is 40 kB; what stands in its way is the list that a failure prints. */
-const MOST_FIRST_LOAD = 92_400
+const MOST_FIRST_LOAD = 87_800
 
 /** Chunks that a page loads when it first needs them. */
 const LATER = ['noble', 'work', 'transfers', 'bulk']
