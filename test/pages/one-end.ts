@@ -27,6 +27,18 @@ export class OneEnd {
     this.#transport = transport
   }
 
+  /** What is made ahead is there when it fulfils. */
+  async prepare(): Promise<void> {
+    const transport = await this.#transport
+    transport.prepare?.()
+  }
+
+  /** Gives back what was made ahead. */
+  async leave(): Promise<void> {
+    const transport = await this.#transport
+    transport.close?.()
+  }
+
   async offer(iceServers: { urls: string[] }[] = []): Promise<string> {
     return this.#begin((await this.#transport).offer((found) => this.#tell(found), iceServers))
   }

@@ -44,6 +44,8 @@ export class SpareConnections {
   }
 
   #renew(): void {
+    // Whoever joined has used it for the first that it found.
+    this.#offering.drop()
     if (this.#isWanted && !this.#plain.isFull) this.#plain.keep(this.#make(false))
   }
 

@@ -372,6 +372,25 @@ describe('a handshake whose end is lost', () => {
   })
 })
 
+test('a new session is stored when its first frames have passed; a page that goes before that begins another', async () => {
+  const meet = async () => {
+    pair = await SessionPair.apart(crypto, { stores: { a: new MemoryStore(), b: new MemoryStore() } })
+    pair.attach(await pair.connect())
+    await pair.quiet()
+    expect(pair.a.session.state).toBe('established')
+    expect((await storeOf(pair.a).load()).sessions).toEqual([])
+    return pair.a.session.info.id
+  }
+  const id = await meet()
+  await pair.pass(LIMITS.storeAfter)
+  expect((await storeOf(pair.a).load()).sessions.map((session) => session.id)).toEqual([id])
+  const lost = await meet()
+  await pair.reload('a')
+  await pair.replaceLink()
+  expect(pair.a.session.info.id).toBe(pair.b.session.info.id)
+  expect(pair.a.session.info.id).not.toBe(lost)
+})
+
 describe('storage that fails', () => {
   test('on sending rejects the message with STORAGE_FAILED, and the numbers of the next have no gap', async () => {
     const store = storeOf(pair.a)
