@@ -1,7 +1,7 @@
 import type { PeerId } from '../../packages/protocol/src/api.ts'
 import { Mesh, type MeshPeer, type Outcome, watch } from '../../packages/protocol/src/mesh.fixture.ts'
 import { SESSION_FRAME, SESSION_TYPES, TASK_REJECT_REASONS } from '../../packages/protocol/src/messages.ts'
-import type { CryptoProvider, SigningKey } from '../../packages/protocol/src/ports.ts'
+import type { CryptoProvider, SigningKey, TrafficKey } from '../../packages/protocol/src/ports.ts'
 import { HEADER_LENGTH, RECORD_FLAGS, RECORD_HEAD, signedBytes } from '../../packages/protocol/src/session/frame.ts'
 import { type Bytes, concat, utf8 } from '../../packages/protocol/src/wire/bytes.ts'
 import { encodeCbor } from '../../packages/protocol/src/wire/cbor.ts'
@@ -62,21 +62,25 @@ class Rogue {
     }
     this.crypto = {
       ...crypto,
-      trafficKey: async (bytes) => {
-        const key = await crypto.trafficKey(bytes)
+      derivationKey: async (secret) => {
+        const key = await crypto.derivationKey(secret)
         return {
-          open: (...sealed) => key.open(...sealed),
-          seal: async (nonce, header, plaintext) => {
-            const context = this.#contexts.get(header.toString())
-            this.#contexts.delete(header.toString())
-            const body = plaintext.slice(0, -SIGNATURE_LENGTH)
-            if (context === undefined || !this.#disguise(random, body)) return key.seal(nonce, header, plaintext)
-            const signed = await signedBytes(crypto, context, new Uint8Array(header), body)
-            return key.seal(nonce, header, concat(body, await real.sign(signed)))
-          },
+          derive: (...input) => key.derive(...input),
+          trafficKey: async (...input) => lying(await key.trafficKey(...input)),
         }
       },
     }
+    const lying = (key: TrafficKey): TrafficKey => ({
+      open: (...sealed) => key.open(...sealed),
+      seal: async (nonce, header, plaintext) => {
+        const context = this.#contexts.get(header.toString())
+        this.#contexts.delete(header.toString())
+        const body = plaintext.slice(0, -SIGNATURE_LENGTH)
+        if (context === undefined || !this.#disguise(random, body)) return key.seal(nonce, header, plaintext)
+        const signed = await signedBytes(crypto, context, new Uint8Array(header), body)
+        return key.seal(nonce, header, concat(body, await real.sign(signed)))
+      },
+    })
   }
 
   /** @returns whether anything was changed */
@@ -121,6 +125,9 @@ export class Peers implements Target {
   #rogue: { readonly rogue: Rogue; readonly peer: MeshPeer } | undefined
   #said = 0
   #sent = 0
+  /** What the rogue was told to say, and how many frames of it left as lies. */
+  #lies = 0
+  #lieFrames = 0
 
   static async create(crypto: CryptoProvider, random: Random, findings: Findings): Promise<Peers> {
     const mesh = await Mesh.create(crypto)
@@ -182,6 +189,8 @@ export class Peers implements Target {
     const closing = peers.map(({ service }) => service.close())
     await this.#mesh.pass(2_000)
     await Promise.all(closing)
+    if (this.#lies > 0 && this.#lieFrames === 0)
+      throw new Error('None of the lies left: the rogue seals otherwise now.')
   }
 
   #attack(genuine: Bytes, deliver: (frame: Bytes) => void): void {
@@ -285,6 +294,7 @@ export class Peers implements Target {
     const before = rogue.frames
     for (let i = 0; i < LIES_IN_A_ROUND; i++) await this.#lie(rogue, peer)
     this.#sent += rogue.frames - before
+    this.#lieFrames += rogue.frames - before
     for (const list of [peer.messages, peer.left, peer.statuses, peer.errors, peer.tasks]) list.length = 0
   }
 
@@ -295,6 +305,7 @@ export class Peers implements Target {
       for (let i = 1 + this.#random.below(4); i > 0; i--) {
         const [type, payload] = this.#lieFor(victim)
         const flags = this.#random.chance(FATAL) ? this.#random.below(256) : NORMAL_LANE | this.#flags()
+        this.#lies++
         rogue.disguises.push({ type: this.#random.chance(0.05) ? this.#random.below(256) : type, flags })
         watch(peer.service.send(victim.id, payload))
       }

@@ -301,8 +301,9 @@ export class PeerService implements Peer {
     this.#known.load(pinned)
     await Promise.all([this.#transfers.restore(), this.#work.restore()])
     for (const message of inbox) this.#inbox.add(message)
-    this.#connector.start()
     this.#signaling.start()
+    // What this makes ahead holds the page up, while the server answers anyway.
+    this.#connector.start()
     for (const session of this.#sessions.sessions) {
       this.#wakeUpsForWork.watch(this.#remotes.of(session.peer).id)
     }

@@ -58,7 +58,6 @@ export interface CryptoProvider {
   generateIntroductionKey(): Promise<IntroductionKey>
   /** Strict Ed25519 (RFC 8032 §5.1.7; small-order keys and non-canonical S are refused). Malformed input gives false. */
   verify(publicKey: Uint8Array, signature: Uint8Array, data: Uint8Array): Promise<boolean>
-  trafficKey(key: Uint8Array): Promise<TrafficKey>
   /**
    * HPKE base mode, X25519, HKDF-SHA256, AES-256-GCM: `enc(32) ‖ ciphertext`.
    * @throws TsunagiError INVALID_FORMAT where the key is not 32 bytes or of small order

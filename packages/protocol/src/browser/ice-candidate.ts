@@ -4,7 +4,7 @@ import { type Bytes, fromUtf8, utf8 } from '../wire/bytes.ts'
 const MOST_IN_GROUP = 16
 const MOST_BYTES = 1_024
 
-/** Milliseconds: on one machine or one network a link is open by then. */
+/** Milliseconds, in a hidden page up to a second: a link by the first address is mostly open by then, where it leads anywhere. */
 const HOST_PATIENCE = 30
 
 /** A candidate of the other side, or undefined where the bytes are none. */
@@ -39,10 +39,11 @@ export class CandidateGroups {
     this.#turn.port1.onmessage = () => this.#flush()
   }
 
-  add({ candidate, ...line }: RTCIceCandidateInit): void {
+  add(init: RTCIceCandidateInit): void {
+    const { candidate } = init
     // No browser waits at a TCP port for what would come from there.
     if (!candidate || candidate.includes(' tcptype active')) return
-    this.#group.push(utf8(JSON.stringify({ candidate, ...line })))
+    this.#group.push(utf8(JSON.stringify(init)))
     if (this.#group.length === MOST_IN_GROUP) this.#flush()
     else if (this.#hasTold && candidate.includes(' typ host')) setTimeout(() => this.#flush(), HOST_PATIENCE)
     else this.#turn.port2.postMessage(null)

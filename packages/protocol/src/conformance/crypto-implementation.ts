@@ -1,4 +1,4 @@
-import type { CryptoProvider, EphemeralKey, IntroductionKey, SigningKey } from '../ports.ts'
+import type { CryptoProvider, EphemeralKey, IntroductionKey, SigningKey, TrafficKey } from '../ports.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import type { ConformanceCase } from './case.ts'
 
@@ -12,6 +12,7 @@ export interface StorableProvider extends CryptoProvider {
   signingKeyFrom(seed: Uint8Array, publicKey: Uint8Array): Promise<SigningKey>
   ephemeralKeyFrom(secret: Uint8Array): Promise<EphemeralKey>
   introductionKeyFrom(secret: Uint8Array): Promise<IntroductionKey>
+  trafficKeyFrom(key: Uint8Array): Promise<TrafficKey>
 }
 
 export interface CryptoImplementation {

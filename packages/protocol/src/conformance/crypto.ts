@@ -41,7 +41,7 @@ const digestsAndDerivations: readonly CryptoCase[] = [
         const key = await provider.derivationKey(secret)
         const [nonce, data] = [new Uint8Array(12), utf8('data')]
         const sealed = await (await key.trafficKey(salt, info)).seal(nonce, data, secret)
-        const same = await provider.trafficKey(await key.derive(salt, info, 32))
+        const same = await provider.trafficKeyFrom(await key.derive(salt, info, 32))
         check(equalBytes(await same.open(nonce, data, sealed), secret), 'one opens what the other sealed')
       }
     },
@@ -96,7 +96,7 @@ const trafficKeys: readonly CryptoCase[] = [
     name: 'AES-256-GCM gives the known answers, and opens them',
     async run({ provider }) {
       for (const { key, nonce, additionalData, plaintext, sealed } of AES_256_GCM) {
-        const traffic = await provider.trafficKey(key)
+        const traffic = await provider.trafficKeyFrom(key)
         check(equalBytes(await traffic.seal(nonce, additionalData, plaintext), sealed), 'what it seals is known')
         check(equalBytes(await traffic.open(nonce, additionalData, sealed), plaintext), 'it opens it')
       }
@@ -107,14 +107,14 @@ const trafficKeys: readonly CryptoCase[] = [
     name: 'a frame that is altered, cut, or of another nonce, header or key does not open',
     async run({ provider }) {
       const { key, nonce, additionalData, sealed } = AES_256_GCM[3]
-      const traffic = await provider.trafficKey(key)
+      const traffic = await provider.trafficKeyFrom(key)
       for (const bad of [...altered(sealed), ...wrongLengths(sealed), sealed.subarray(0, 15)])
         await rejects('DECRYPTION_FAILED', traffic.open(nonce, additionalData, bad))
       for (const bad of altered(nonce)) await rejects('DECRYPTION_FAILED', traffic.open(bad, additionalData, sealed))
       for (const bad of [...altered(additionalData), ...wrongLengths(additionalData)])
         await rejects('DECRYPTION_FAILED', traffic.open(nonce, bad, sealed))
       for (const bad of altered(key))
-        await rejects('DECRYPTION_FAILED', (await provider.trafficKey(bad)).open(nonce, additionalData, sealed))
+        await rejects('DECRYPTION_FAILED', (await provider.trafficKeyFrom(bad)).open(nonce, additionalData, sealed))
     },
   },
 
@@ -123,8 +123,8 @@ const trafficKeys: readonly CryptoCase[] = [
     async run({ provider }) {
       const { key, nonce, additionalData, plaintext, sealed } = AES_256_GCM[3]
       for (const bad of [...wrongLengths(key), key.subarray(0, 16)])
-        await rejects('INVALID_ARGUMENT', provider.trafficKey(bad))
-      const traffic = await provider.trafficKey(key)
+        await rejects('INVALID_ARGUMENT', provider.trafficKeyFrom(bad))
+      const traffic = await provider.trafficKeyFrom(key)
       for (const bad of wrongLengths(nonce)) {
         await rejects('INVALID_ARGUMENT', traffic.seal(bad, additionalData, plaintext))
         await rejects('INVALID_ARGUMENT', traffic.open(bad, additionalData, sealed))

@@ -16,7 +16,7 @@ import {
   wrapSecret,
 } from './stored-key.ts'
 import { isStrict } from './strict-signature.ts'
-import { requireWebCrypto, symmetric } from './symmetric.ts'
+import { requireWebCrypto, symmetric, trafficKeyFrom } from './symmetric.ts'
 import type { SecretImport } from './webcrypto.ts'
 
 const { Point } = ed25519
@@ -126,6 +126,7 @@ export function createNobleProvider(): StorableCrypto & SecretImport {
     ...symmetric,
     name: 'noble',
     signingKeyFrom,
+    trafficKeyFrom,
     introductionKeyFrom,
     generateEphemeralKey,
 

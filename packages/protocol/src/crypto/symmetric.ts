@@ -118,10 +118,11 @@ export const symmetric = {
   async verifyHmac(key: Uint8Array, mac: Uint8Array, data: Uint8Array): Promise<boolean> {
     return crypto.subtle.verify('HMAC', await hmacKey(key, 'verify'), unshared(mac), unshared(data))
   },
-
-  async trafficKey(key: Uint8Array): Promise<TrafficKey> {
-    if (key.length !== KEY_LENGTH)
-      throw new TsunagiError('INVALID_ARGUMENT', `A traffic key must be ${KEY_LENGTH} bytes.`)
-    return new AesGcmKey(await crypto.subtle.importKey('raw', unshared(key), 'AES-GCM', false, TRAFFIC))
-  },
 } satisfies Partial<CryptoProvider>
+
+/** An AES-256-GCM key of these 32 bytes, for known answers. @throws TsunagiError INVALID_ARGUMENT where they are not 32 */
+export async function trafficKeyFrom(key: Uint8Array): Promise<TrafficKey> {
+  if (key.length !== KEY_LENGTH)
+    throw new TsunagiError('INVALID_ARGUMENT', `A traffic key must be ${KEY_LENGTH} bytes.`)
+  return new AesGcmKey(await crypto.subtle.importKey('raw', unshared(key), 'AES-GCM', false, TRAFFIC))
+}

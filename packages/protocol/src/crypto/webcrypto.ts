@@ -1,6 +1,6 @@
 /** The provider on the host's own Ed25519 and X25519: several times faster than JavaScript, keys that no script can read. */
 import { TsunagiError } from '../errors.ts'
-import type { EphemeralKey, IntroductionKey, SigningKey } from '../ports.ts'
+import type { EphemeralKey, IntroductionKey, SigningKey, TrafficKey } from '../ports.ts'
 import { type Bytes, concat, equalBytes, utf8 } from '../wire/bytes.ts'
 import { open, seal } from './hpke.ts'
 import {
@@ -12,7 +12,7 @@ import {
   unwrapSecret,
 } from './stored-key.ts'
 import { isStrict } from './strict-signature.ts'
-import { requireWebCrypto, symmetric, unshared } from './symmetric.ts'
+import { requireWebCrypto, symmetric, trafficKeyFrom, unshared } from './symmetric.ts'
 
 type Curve = 'Ed25519' | 'X25519'
 
@@ -149,6 +149,8 @@ export interface SecretImport {
   ephemeralKeyFrom(secret: Uint8Array): Promise<EphemeralKey>
   /** RFC 7748 §5: the secret is clamped on use. */
   introductionKeyFrom(secret: Uint8Array): Promise<IntroductionKey>
+  /** @throws TsunagiError INVALID_ARGUMENT where the key is not 32 bytes */
+  trafficKeyFrom(key: Uint8Array): Promise<TrafficKey>
 }
 
 /** @throws TsunagiError NOT_SUPPORTED where the host has no WebCrypto; its keys fail where it lacks Ed25519 or X25519 */
@@ -173,6 +175,7 @@ export function createWebCryptoProvider(): StorableCrypto & SecretImport {
     ...symmetric,
     name: 'webcrypto',
     signingKeyFrom,
+    trafficKeyFrom,
     generateEphemeralKey,
 
     async generateSigningKey() {

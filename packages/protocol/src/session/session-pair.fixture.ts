@@ -433,7 +433,8 @@ class Work {
 
   /** Keys that nobody has agreed on, each from chance. */
   async keyChain(): Promise<KeyChain> {
-    const key = this.#trafficKey(await this.crypto.trafficKey(this.crypto.randomBytes(32)))
+    const secret = await this.crypto.derivationKey(this.crypto.randomBytes(32))
+    const key = this.#trafficKey(await secret.trafficKey(new Uint8Array(), new Uint8Array()))
     let following: Promise<KeyChain> | undefined
     return {
       key,
