@@ -98,7 +98,7 @@ export class Traffic {
   }
 
   async #sendInParts(bytes: Uint8Array): Promise<void> {
-    const each = LARGEST - HEAD
+    const each = (this.#end.largest ?? LARGEST) - HEAD
     for (let at = 0; at < bytes.length; at += each) {
       const message = new Uint8Array(HEAD + Math.min(each, bytes.length - at))
       message[0] = KINDS.part

@@ -1,4 +1,4 @@
-import { bare } from './bare.ts'
+import { bare, bareSigned } from './bare.ts'
 import { libp2p } from './libp2p.ts'
 import { peerJs, peerJsRaw } from './peerjs.ts'
 import { simplePeer, simplePeerStream } from './simple-peer.ts'
@@ -8,6 +8,7 @@ import { tsunagi, tsunagiTransfer } from './tsunagi.ts'
 
 export const SYSTEMS: readonly System[] = [
   bare,
+  bareSigned,
   simplePeer,
   simplePeerStream,
   peerJs,

@@ -1,6 +1,7 @@
 /** In the order of the table; `bare` is first, since the others are shown as shares of it. */
 export const SYSTEM_NAMES = [
   'bare',
+  'bare signed',
   'simple-peer',
   'simple-peer stream',
   'peerjs',
@@ -12,11 +13,13 @@ export const SYSTEM_NAMES = [
 ] as const
 export type SystemName = (typeof SYSTEM_NAMES)[number]
 
+const LIKE_BARE = 'As `bare`: its keys are there beforehand.'
 const LIKE_SIMPLE_PEER = 'As `simple-peer`.'
 const LIKE_PEERJS = 'As `peerjs`.'
 const LIKE_TSUNAGI = 'As `tsunagi`: only many bytes go another way.'
 /** By the row's name, or its part before a comma: what is not measured, and why. */
 const NOT_MEASURED: Partial<Record<SystemName, Readonly<Record<string, string>>>> = {
+  'bare signed': { setup: LIKE_BARE, size: LIKE_BARE, memory: LIKE_BARE },
   'simple-peer stream': { setup: LIKE_SIMPLE_PEER, size: LIKE_SIMPLE_PEER, memory: LIKE_SIMPLE_PEER },
   'peerjs raw': { setup: LIKE_PEERJS, size: LIKE_PEERJS, memory: LIKE_PEERJS },
   'tsunagi transfer': {

@@ -6,6 +6,8 @@ import type { SystemName } from './names.ts'
 export interface End {
   /** Called with each message in its order; set right after the end is there. */
   onMessage: (message: Uint8Array) => void
+  /** Bytes of the largest message that it sends; without it as many as a channel of the browser. */
+  readonly largest?: number
   /** Sends one message; where it returns a promise, no more is sent until that is fulfilled. */
   send(message: Uint8Array<ArrayBuffer>): unknown
   /** Fulfils when the system knows that all sent has arrived; at once where it never knows. */
