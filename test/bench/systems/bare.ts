@@ -4,28 +4,39 @@
  */
 import { LOW_MARK, roomIn } from './channel.ts'
 import { enterRoom, type Tell } from './rendezvous.ts'
-import { SignedEnd } from './signed.ts'
+import { dealSigned } from './signed.ts'
 import type { End, System } from './system.ts'
 
-type Signal = { readonly description: RTCSessionDescriptionInit } | { readonly candidate: RTCIceCandidateInit }
+export type Signal = { readonly description: RTCSessionDescriptionInit } | { readonly candidate: RTCIceCandidateInit }
 
-export const bare: System = { name: 'bare', join: joinWith((channel) => new BareEnd(channel)) }
-
-export const bareSigned: System = {
-  name: 'bare signed',
-  join: joinWith((channel, hosts) => new SignedEnd(new BareEnd(channel), hosts)),
+/** What two pages make of a connection that they describe to each other over the relay. */
+export interface Dealings {
+  /** Tells the other page something. */
+  readonly tell: Tell
+  /** What the other page told. @throws Error where it is not from there */
+  read(told: never): Promise<Signal>
+  /** What messages go through. */
+  endOver(end: End): End
 }
 
-function joinWith(endOf: (channel: RTCDataChannel, hosts: boolean) => End): System['join'] {
+export const bare: System = {
+  name: 'bare',
+  join: joinWith((tell) => ({ tell, read: async (signal: Signal) => signal, endOver: (end) => end })),
+}
+
+export const bareSigned: System = { name: 'bare signed', join: joinWith(dealSigned) }
+
+function joinWith(deal: (tell: Tell, hosts: boolean) => Dealings): System['join'] {
   return async ({ relay }, { room, hosts, known, opened }) => {
     const connections: RTCPeerConnection[] = []
-    const socket = await enterRoom(relay, room, (tell) => {
+    const socket = await enterRoom(relay, room, (tellPlainly) => {
       known()
-      const connection = connect(tell, (channel) => opened(endOf(channel, hosts)))
+      const { tell, read, endOver } = deal(tellPlainly, hosts)
+      const connection = connect(tell, (end) => opened(endOver(end)))
       connections.push(connection)
       const described = hosts ? undefined : describe(connection, tell)
-      return async (signal: Signal) => {
-        await described
+      return async (told: never) => {
+        const [signal] = await Promise.all([read(told), described])
         if ('candidate' in signal) {
           await connection.addIceCandidate(signal.candidate)
         } else {
@@ -43,11 +54,11 @@ function joinWith(endOf: (channel: RTCDataChannel, hosts: boolean) => End): Syst
   }
 }
 
-function connect(tell: Tell, onOpen: (channel: RTCDataChannel) => void): RTCPeerConnection {
+function connect(tell: Tell, onOpen: (end: End) => void): RTCPeerConnection {
   const connection = new RTCPeerConnection()
   // Agreed beforehand: saves the message that would announce it.
   const channel = connection.createDataChannel('', { negotiated: true, id: 0 })
-  channel.onopen = () => onOpen(channel)
+  channel.onopen = () => onOpen(new BareEnd(channel))
   connection.onicecandidate = ({ candidate }) => {
     if (candidate !== null) tell({ candidate: candidate.toJSON() })
   }

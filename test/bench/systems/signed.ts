@@ -1,5 +1,12 @@
-/** Messages that the page signs (Ed25519) and encrypts (AES-256-GCM) by WebCrypto, one by one, with keys that were agreed beforehand. */
+/**
+ * What a page can do by itself with WebCrypto: it signs (Ed25519) all that it tells the other page, agrees with it on keys
+ * (X25519, HKDF), and signs and encrypts (AES-256-GCM) each message, one by one.
+ */
+import type { Dealings, Signal } from './bare.ts'
+import type { Tell } from './rendezvous.ts'
 import type { End } from './system.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
 
 /** Bytes that are being sealed at which the sender waits: of 1/4, 1 and 4 MiB the quickest for large messages. */
 const MOST_WAITING = 1024 * 1024
@@ -7,27 +14,76 @@ const MOST_WAITING = 1024 * 1024
 const MOST_AT_ONCE = 64
 const SIGNATURE = 64
 const TAG = 16
-/** PKCS #8 before the 32 bytes of an Ed25519 key (RFC 8410 §7). */
-const KEY_HEAD = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 112, 4, 0x22, 4, 0x20]
 
-/** One pair for both pages: whose key signs makes no difference to how long it takes. */
-const keys = makeKeys()
-
-async function makeKeys() {
-  const { subtle } = crypto
-  const secret = new Uint8Array(32).fill(7)
-  const signing = await subtle.importKey('pkcs8', new Uint8Array([...KEY_HEAD, ...secret]), 'Ed25519', true, ['sign'])
-  const { kty, crv, x } = await subtle.exportKey('jwk', signing)
-  const verification = await subtle.importKey('jwk', { kty, crv, x } as JsonWebKey, 'Ed25519', false, ['verify'])
-  const traffic = await subtle.importKey('raw', secret, 'AES-GCM', false, ['encrypt', 'decrypt'])
-  return { signing, verification, traffic }
+interface Keys {
+  readonly signing: CryptoKey
+  readonly verification: CryptoKey
+  readonly sealing: CryptoKey
+  readonly opening: CryptoKey
 }
 
-export class SignedEnd implements End {
+/** Of this page, as it is there before it knows of any other. */
+const identity = crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify'])
+
+/** What the other page tells is taken for its own, as its key is: there is nothing to know it by. */
+export function dealSigned(tell: Tell, hosts: boolean): Dealings {
+  const ephemeral = crypto.subtle.generateKey('X25519', false, ['deriveBits']) as Promise<CryptoKeyPair>
+  const own = Promise.all([identity, ephemeral]).then((pairs) =>
+    Promise.all(pairs.map(async ({ publicKey }) => hex(await crypto.subtle.exportKey('raw', publicKey)))),
+  )
+  let told: Promise<unknown> = Promise.resolve()
+  let tellKeys: (keys: Keys) => void
+  const keys = new Promise<Keys>((fulfil) => {
+    tellKeys = fulfil
+  })
+  let verification: Promise<CryptoKey> | undefined
+
+  return {
+    tell(signal) {
+      const signed = sign(JSON.stringify(signal))
+      told = told.then(async () => tell(await signed))
+    },
+
+    async read(envelope) {
+      const { text, signature, key, agreement } = envelope as Awaited<ReturnType<typeof sign>>
+      verification ??= meet(key, agreement)
+      const isTrue = await crypto.subtle.verify('Ed25519', await verification, bytesOf(signature), encode(text))
+      if (!isTrue) throw new Error('The other page did not tell that.')
+      return JSON.parse(text) as Signal
+    },
+
+    endOver: (end) => new SignedEnd(end, keys),
+  }
+
+  async function sign(text: string) {
+    const [key = '', agreement = ''] = await own
+    const { privateKey } = await identity
+    return { text, signature: hex(await crypto.subtle.sign('Ed25519', privateKey, encode(text))), key, agreement }
+  }
+
+  async function meet(key: string, agreement: string): Promise<CryptoKey> {
+    const { subtle } = crypto
+    const [verificationKey, theirs] = await Promise.all([
+      subtle.importKey('raw', bytesOf(key), 'Ed25519', false, ['verify']),
+      subtle.importKey('raw', bytesOf(agreement), 'X25519', false, []),
+    ])
+    const secret = await subtle.deriveBits({ name: 'X25519', public: theirs }, (await ephemeral).privateKey, 256)
+    const root = await subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey'])
+    const trafficKey = (ofHost: boolean) => {
+      const params = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: encode(ofHost ? 'host' : 'guest') }
+      return subtle.deriveKey(params, root, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
+    }
+    const [sealing, opening] = await Promise.all([trafficKey(hosts), trafficKey(!hosts)])
+    tellKeys({ signing: (await identity).privateKey, verification: verificationKey, sealing, opening })
+    return verificationKey
+  }
+}
+
+class SignedEnd implements End {
   onMessage: End['onMessage'] = () => undefined
   readonly largest = 262_144 - SIGNATURE - TAG
   readonly #end: End
-  readonly #hosts: boolean
+  readonly #keys: Promise<Keys>
   #sent = 0
   #received = 0
   #sealing = 0
@@ -35,14 +91,14 @@ export class SignedEnd implements End {
   #left: Promise<unknown> = Promise.resolve()
   #arrived: Promise<unknown> = Promise.resolve()
 
-  constructor(end: End, hosts: boolean) {
+  constructor(end: End, keys: Promise<Keys>) {
     this.#end = end
-    this.#hosts = hosts
-    end.onMessage = (message) => this.#take(message as Uint8Array<ArrayBuffer>)
+    this.#keys = keys
+    end.onMessage = (message) => this.#take(message as Bytes)
   }
 
-  send(message: Uint8Array<ArrayBuffer>): Promise<unknown> | undefined {
-    const sealed = seal(message, nonceOf(this.#hosts, this.#sent++))
+  send(message: Bytes): Promise<unknown> | undefined {
+    const sealed = this.#seal(message, nonceOf(this.#sent++))
     this.#sealing++
     this.#sealingBytes += message.length
     this.#left = this.#left.then(async () => {
@@ -58,34 +114,44 @@ export class SignedEnd implements End {
     return this.#end.delivered()
   }
 
-  /** One that was altered rejects, which ends the measurement. */
-  #take(sealed: Uint8Array<ArrayBuffer>): void {
-    const opened = open(sealed, nonceOf(!this.#hosts, this.#received++))
+  #take(sealed: Bytes): void {
+    const opened = this.#open(sealed, nonceOf(this.#received++))
     this.#arrived = this.#arrived.then(async () => this.onMessage(await opened))
+  }
+
+  async #seal(message: Bytes, iv: Bytes): Promise<Bytes> {
+    const { signing, sealing } = await this.#keys
+    const signed = new Uint8Array(message.length + SIGNATURE)
+    signed.set(message)
+    signed.set(new Uint8Array(await crypto.subtle.sign('Ed25519', signing, message)), message.length)
+    return new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, sealing, signed))
+  }
+
+  /** @throws Error where the message is not what was sent, which ends the measurement */
+  async #open(sealed: Bytes, iv: Bytes): Promise<Bytes> {
+    const { verification, opening } = await this.#keys
+    const signed = new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, opening, sealed))
+    const message = signed.subarray(0, -SIGNATURE)
+    if (await crypto.subtle.verify('Ed25519', verification, signed.subarray(-SIGNATURE), message)) return message
+    throw new Error('A message is not signed by the other page.')
   }
 }
 
-async function seal(message: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const { signing, traffic } = await keys
-  const signed = new Uint8Array(message.length + SIGNATURE)
-  signed.set(message)
-  signed.set(new Uint8Array(await crypto.subtle.sign('Ed25519', signing, message)), message.length)
-  return new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, traffic, signed))
-}
-
-/** @throws Error where the message is not what was sent */
-async function open(sealed: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const { verification, traffic } = await keys
-  const signed = new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, traffic, sealed))
-  const message = signed.subarray(0, -SIGNATURE)
-  if (await crypto.subtle.verify('Ed25519', verification, signed.subarray(-SIGNATURE), message)) return message
-  throw new Error('A message is not signed by the other page.')
-}
-
-/** Of each side and message another. */
-function nonceOf(hosts: boolean, number: number): Uint8Array<ArrayBuffer> {
+/** Each side has a key of its own. */
+function nonceOf(number: number): Bytes {
   const nonce = new Uint8Array(12)
-  nonce[0] = hosts ? 1 : 0
   new DataView(nonce.buffer).setUint32(8, number)
   return nonce
+}
+
+function encode(text: string): Bytes {
+  return new TextEncoder().encode(text)
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function bytesOf(text: string): Bytes {
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
 }
