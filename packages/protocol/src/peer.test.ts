@@ -197,6 +197,16 @@ test('a durable message to a peer that left before there was a link waits until 
   expect([b.heard(a), delivered()]).toEqual([['a letter'], { settled: true }])
 })
 
+test('a peer that left is told of as left once, and not again when its session expires', async () => {
+  const a = await mesh.join('a', { store: new MemoryStore() })
+  const b = await mesh.join('b', { store: new MemoryStore() })
+  await b.service.close()
+  await mesh.quiet()
+  const accepted = watch(a.service.send(b.id, 'a letter', { durable: true }))
+  await mesh.pass(LIMITS.sessionIdle + LIMITS.sessionSweep, LIMITS.sessionSweep)
+  expect([accepted().code, a.left.map(({ id }) => id)]).toEqual(['SESSION_EXPIRED', [b.id]])
+})
+
 test('what a peer can do is asked again where its page went before it answered', async () => {
   const key = await mesh.crypto.generateSigningKey()
   const store = new MemoryStore()

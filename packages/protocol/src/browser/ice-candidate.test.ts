@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { fromUtf8 } from '../wire/bytes.ts'
 import { CandidateGroups } from './ice-candidate.ts'
 
@@ -32,4 +32,22 @@ test('a further address of this machine waits, and goes with what comes from a s
     groups.add(udp)
   })
   expect(told.map((group) => group.map((text) => JSON.parse(text)))).toEqual([[udp], [another, relayed], [another]])
+})
+
+test('in a hidden page, whose timers come late, a further address waits for none', async () => {
+  vi.stubGlobal('document', { visibilityState: 'hidden' })
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  await new Promise<void>((fulfil) => {
+    let told = 0
+    const groups = new CandidateGroups(() => {
+      groups.add(udp)
+      if (++told < 2) return
+      groups.end()
+      fulfil()
+    })
+    groups.add(udp)
+  })
+  expect(timers).not.toHaveBeenCalled()
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
 })

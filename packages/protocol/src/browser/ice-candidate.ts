@@ -4,7 +4,7 @@ import { type Bytes, fromUtf8, utf8 } from '../wire/bytes.ts'
 const MOST_IN_GROUP = 16
 const MOST_BYTES = 1_024
 
-/** Milliseconds, in a hidden page up to a second: a link by the first address is mostly open by then, where it leads anywhere. */
+/** Milliseconds: a link by the first address is mostly open by then, where it leads anywhere. */
 const HOST_PATIENCE = 30
 
 /** A candidate of the other side, or undefined where the bytes are none. */
@@ -26,7 +26,7 @@ export function readCandidate(data: Bytes): RTCIceCandidateInit | undefined {
 /**
  * Groups this side's candidates: those found before the browser's next turn go together, since each group costs a
  * signed and sealed message. A message port gives the turn: timers of hidden pages come up to a second late. Further addresses of
- * this machine wait a little, for a link that opens without them, or for others to go with.
+ * this machine wait a little where the page is visible, for a link that opens without them, or for others to go with.
  */
 export class CandidateGroups {
   readonly #tell: (candidates: Bytes[]) => void
@@ -45,8 +45,9 @@ export class CandidateGroups {
     if (!candidate || candidate.includes(' tcptype active')) return
     this.#group.push(utf8(JSON.stringify(init)))
     if (this.#group.length === MOST_IN_GROUP) this.#flush()
-    else if (this.#hasTold && candidate.includes(' typ host')) setTimeout(() => this.#flush(), HOST_PATIENCE)
-    else this.#turn.port2.postMessage(null)
+    else if (this.#hasTold && candidate.includes(' typ host') && !isHidden()) {
+      setTimeout(() => this.#flush(), HOST_PATIENCE)
+    } else this.#turn.port2.postMessage(null)
   }
 
   end(): void {
@@ -61,4 +62,8 @@ export class CandidateGroups {
     this.#hasTold = true
     this.#tell(group)
   }
+}
+
+function isHidden(): boolean {
+  return globalThis.document?.visibilityState === 'hidden'
 }

@@ -65,6 +65,8 @@ export class RemotePeer {
   metAt: number | undefined
   /** Whether signaling says that it is there: a hint, which nobody signed. */
   isMember = false
+  /** Whether listeners were told that it is there, and not yet that it has left. */
+  isShown = false
   /** Milliseconds since 1970 at which something other than liveness last went either way. */
   usedAt = 0
   /** A link was asked for and has not come about. */

@@ -70,10 +70,12 @@ export class Remotes {
 
   /** Something that its info shows has changed. */
   changed(remote: RemotePeer): void {
-    if (remote.isPresent) this.#events.emit('peer', remote.info)
+    if (!remote.isPresent) return
+    remote.isShown = true
+    this.#events.emit('peer', remote.info)
   }
 
-  /** It may be there no more: that is told, and it is forgotten once nothing of it is left. */
+  /** It may be there no more: that is told once, and it is forgotten when nothing of it is left. */
   checkPresence(remote: RemotePeer): void {
     if (remote.isPresent) return
     const { id, info } = remote
@@ -82,6 +84,8 @@ export class Remotes {
       sessions.drop(id, new TsunagiError('UNKNOWN_PEER', 'The peer has left.', { peer: id }))
       this.#remotes.delete(id)
     }
+    if (!remote.isShown) return
+    remote.isShown = false
     this.#events.emit('peerleft', info)
   }
 
