@@ -3,21 +3,9 @@
  * the same where the page signs and encrypts each message by itself: what that costs where nothing is done to make it cost less.
  */
 import { LOW_MARK, roomIn } from './channel.ts'
-import { enterRoom, type Tell } from './rendezvous.ts'
+import { type Dealings, enterRoom, type Signal, type Tell } from './rendezvous.ts'
 import { dealSigned } from './signed.ts'
 import type { End, System } from './system.ts'
-
-export type Signal = { readonly description: RTCSessionDescriptionInit } | { readonly candidate: RTCIceCandidateInit }
-
-/** What two pages make of a connection that they describe to each other over the relay. */
-export interface Dealings {
-  /** Tells the other page something. */
-  readonly tell: Tell
-  /** What the other page told. @throws Error where it is not from there */
-  read(told: never): Promise<Signal>
-  /** What messages go through. */
-  endOver(end: End): End
-}
 
 export const bare: System = {
   name: 'bare',

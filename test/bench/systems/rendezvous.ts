@@ -1,7 +1,22 @@
 /** How a guest and the host of a room find each other where the system has no server of its own. */
 
+import type { End } from './system.ts'
+
 /** Tells the other page something. */
 export type Tell = (signal: unknown) => void
+
+/** Of two pages that describe a connection to each other. */
+export type Signal = { readonly description: RTCSessionDescriptionInit } | { readonly candidate: RTCIceCandidateInit }
+
+/** What two pages make of a connection that they describe to each other over the relay. */
+export interface Dealings {
+  /** Tells the other page something. */
+  readonly tell: Tell
+  /** What the other page told. @throws Error where it is not from there */
+  read(told: never): Promise<Signal>
+  /** What messages go through. */
+  endOver(end: End): End
+}
 
 /**
  * @param meet called for each other page; what it returns gets what that page tells

@@ -2,8 +2,7 @@
  * What a page can do by itself with WebCrypto: it signs (Ed25519) all that it tells the other page, agrees with it on keys
  * (X25519, HKDF), and signs and encrypts (AES-256-GCM) each message, one by one.
  */
-import type { Dealings, Signal } from './bare.ts'
-import type { Tell } from './rendezvous.ts'
+import type { Dealings, Signal, Tell } from './rendezvous.ts'
 import type { End } from './system.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
