@@ -11,6 +11,7 @@ import { PeerService } from './peer.ts'
 import type { CryptoProvider, IntroductionKey, SigningKey } from './ports.ts'
 import type { SessionStore } from './session/store.ts'
 import { deriveMesh, type MeshKeys } from './signaling/messages.ts'
+import type { TaskStore } from './tasks/store.ts'
 import type { Bytes } from './wire/bytes.ts'
 import { Work } from './work.fixture.ts'
 
@@ -24,6 +25,7 @@ export interface MeshPeerOptions {
   readonly transfers?: TransferHost
   readonly transport?: (real: LinkTransport) => LinkTransport
   readonly store?: SessionStore
+  readonly taskStore?: TaskStore
   readonly wakePolicy?: WakePolicy
   /** Parts of the library are loaded when they are first needed, not before the test goes on. */
   readonly lazy?: boolean
@@ -74,7 +76,7 @@ export class Mesh {
         transport: options.transport?.(real) ?? real,
         store: options.store,
         wakePolicy: options.wakePolicy,
-        taskStore: undefined,
+        taskStore: options.taskStore,
         transfers: options.transfers && placeOf(options.transfers),
         onClosed: () => {
           peer.timesClosed++

@@ -3,7 +3,10 @@ import { beforeEach, expect, test } from 'vitest'
 import type { TaskHandler } from './api.ts'
 import { MemoryTransferHost } from './bulk/memory-host.fixture.ts'
 import { createWebCryptoProvider } from './crypto/webcrypto.ts'
+import { LIMITS } from './limits.ts'
 import { Mesh, type MeshPeer, watch } from './mesh.fixture.ts'
+import { MemoryStore } from './session/memory-store.fixture.ts'
+import { MemoryTaskStore } from './tasks/memory-task-store.fixture.ts'
 
 let mesh: Mesh
 let alice: MeshPeer
@@ -16,7 +19,7 @@ const file = new File([bytes], 'data.bin', { type: 'application/x-test' })
 async function join(name: string): Promise<MeshPeer> {
   const host = new MemoryTransferHost()
   hosts[name] = host
-  return mesh.join(name, { transfers: host })
+  return mesh.join(name, { transfers: host, store: new MemoryStore(), taskStore: new MemoryTaskStore() })
 }
 
 beforeEach(async () => {
@@ -34,10 +37,21 @@ async function helper(name: string, handler: TaskHandler, differs: object = {}):
 
 const isSame = async (received: Blob) => Buffer.compare(new Uint8Array(await received.arrayBuffer()), bytes) === 0
 
-async function ended(task: { result: Promise<unknown> }) {
+async function ended(task: { result: Promise<unknown> }, within = 20_000) {
   const outcome = watch(task.result)
-  for (let n = 0; n < 40 && !outcome().settled; n++) await mesh.pass(500)
+  for (let passed = 0; passed < within && !outcome().settled; passed += 500) await mesh.pass(500)
   return outcome()
+}
+
+/** Nobody reaches anybody until what this returns is called; wake-ups are kept. */
+function away(): () => void {
+  const { onRelay } = mesh.server
+  mesh.server.onRelay = () => undefined
+  mesh.server.onWakeUp = () => 'mailbox'
+  mesh.net.cut()
+  return () => {
+    mesh.server.onRelay = onRelay
+  }
 }
 
 test('a Blob goes to the handler and comes back, whatever its size, and nothing of the input is left', async () => {
@@ -72,6 +86,33 @@ test('goes on over another link', async () => {
   const { value } = await ended(alice.service.delegate('work', file))
   expect((value as Blob).size).toBe(100)
   expect(frames).toBeGreaterThan(15)
+})
+
+test('a Blob waits for a link as the task does, however long that is away before the other side has answered its offer', async () => {
+  let finish: (output: Blob) => void = () => undefined
+  const bob = await helper('bob', () => new Promise<Blob>((fulfil) => (finish = fulfil)))
+  const task = alice.service.delegate('work', null, { to: bob.id, failover: false })
+  await mesh.pass(1_000)
+  const isBack = away()
+  await mesh.pass(5_000)
+  finish(file)
+  await mesh.pass(LIMITS.linkPatience)
+  isBack()
+  expect(await ended(task, 60_000)).toMatchObject({ value: { size: bytes.length } })
+})
+
+test('a Blob of an input that its user agrees to after the link was away comes all the same', async () => {
+  let agree: (yes: boolean) => void = () => undefined
+  const ask = () => new Promise<boolean>((answer) => (agree = answer))
+  const bob = await helper('bob', (input: Blob) => input.size, { policy: { who: 'ask', ask } })
+  const task = alice.service.delegate('work', file, { to: bob.id })
+  await mesh.pass(1_000)
+  const isBack = away()
+  await mesh.pass(LIMITS.linkPatience + 5_000)
+  isBack()
+  await mesh.pass(10_000)
+  agree(true)
+  expect(await ended(task, 60_000)).toMatchObject({ value: bytes.length })
 })
 
 test('a task that is cancelled takes its files with it, on both sides', async () => {

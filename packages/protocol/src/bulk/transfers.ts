@@ -130,10 +130,10 @@ export class Transfers {
     for (const transfer of this.#of(this.#outgoing, peer)) transfer.linked()
   }
 
-  /** No link came for long: what the peer never answered is not waited for. */
+  /** No link came for long: what the peer never answered is not waited for. What belongs to a task ends with that. */
   givenUp(peer: PeerId): void {
     for (const transfer of this.#of(this.#outgoing, peer)) {
-      if (transfer.info.state !== 'offered') continue
+      if (transfer.info.state !== 'offered' || transfer.stored.ofTask) continue
       transfer.fail(new TsunagiError('LINK_LOST', 'No link to that peer came about in time.', { peer }), true)
     }
   }

@@ -180,7 +180,7 @@ export const taskTransferRetry = 1_000
 /** Bytes of the Blobs of one task, each way; and of all tasks that wait or run here. */
 export const maxTaskFileBytes = 4_096 * MiB
 export const maxHeldFileBytes = 8_192 * MiB
-/** Tasks of one caller that may wait here for their Blobs to come. */
+/** Tasks of one caller that may wait here for their Blobs to come, and as many whose output's Blobs it has yet to take. */
 export const maxFilesAwaited = 16
 /** A worker whose task has ended has this long to stop by itself. */
 export const workerGrace = 1_000

@@ -53,11 +53,13 @@ export class Admission {
   ): TaskRefusal | undefined {
     const { policies, uses, consents, workplaces, live } = this.#options
     const whole = size + sizeOf(files)
-    const underWay = live().filter(({ info }) => info.peer === caller && info.capability === capability)
-    const refusal = uses.refusal(capability, caller, underWay.length, whole, now)
+    const ofCaller = live().filter(({ info }) => info.peer === caller)
+    const underWay = ofCaller.filter(({ info }) => info.capability === capability).length
+    const refusal = uses.refusal(capability, caller, underWay + workplaces.lingering(caller, capability), whole, now)
     if (refusal !== undefined) return refusal
     const asks = policies.of(capability).who === 'ask'
-    if (asks ? !consents.hasRoom(caller) : !workplaces.hasRoom(offered, size)) return FULL
+    if (asks ? !consents.hasRoom(caller) : !this.hasRoom(offered, size, files)) return FULL
+    if (ofCaller.filter(({ isSendingFiles }) => isSendingFiles).length >= LIMITS.maxFilesAwaited) return FULL
     if (whole > LIMITS.maxTaskFileBytes) {
       return { reason: 'too_large', message: `This peer takes ${LIMITS.maxTaskFileBytes} bytes for a task.` }
     }
@@ -66,6 +68,13 @@ export class Admission {
     }
     const problem = inputProblem(offered, input, files)
     return problem === undefined ? undefined : { reason: 'invalid_input', message: problem }
+  }
+
+  /** Whether one that the user has agreed to, or that needs no consent, may run or wait. */
+  hasRoom(offered: OfferedCapability, size: number, files: readonly TaskFilePlace[]): boolean {
+    const { workplaces, live } = this.#options
+    const held = live().filter(({ awaitsFiles }) => awaitsFiles)
+    return files.length > 0 ? workplaces.mayWait(size, held) : workplaces.hasRoom(offered, size, held)
   }
 
   #hasRoomForFiles(caller: PeerId, size: number): boolean {

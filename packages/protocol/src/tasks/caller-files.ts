@@ -86,10 +86,10 @@ export class CallerFiles {
     const { tried } = found
     const received = this.#transfers.received(tried.peer, tried.id, 'output')
     const bytes = received.reduce((sum, transfer) => sum + (transfer?.info.size ?? 0), 0)
-    // Rejected, and with it the output that it belongs to.
-    if (bytes > LIMITS.maxTaskFileBytes) return
+    // Rejected, and with it the output that it belongs to. A Blob has a size, and one that grew would be counted too late.
+    if (offer.size === undefined || bytes > LIMITS.maxTaskFileBytes) return
     try {
-      const transfer = offer.accept(undefined, { maxBytes: LIMITS.maxTaskFileBytes - bytes + (offer.size ?? 0) })
+      const transfer = offer.accept(undefined, { maxBytes: offer.size })
       transfer.done.catch((cause: unknown) => this.#failed(found, cause))
     } catch (cause) {
       this.#failed(found, cause)

@@ -37,6 +37,7 @@ export class ExecutorFiles {
 
   /** From now on the Blobs of its input are taken; those of a page before this one are here already, or coming. */
   await(task: IncomingTask): void {
+    task.awaitsFiles = true
     task.openFiles()
     for (const transfer of this.#transfers.received(task.info.peer, task.id, 'input')) {
       if (transfer !== undefined && transfer.info.state !== 'offered') this.#follow(task, transfer)
@@ -48,7 +49,9 @@ export class ExecutorFiles {
     const { peer } = task.info
     const send = ({ blob }: FoundBlob, n: number) =>
       this.#transfers.send(peer, task.id, 'output', n, blob, task.abort.signal)
+    task.isSendingFiles = true
     await Promise.all(blobs.map(send))
+    task.isSendingFiles = false
   }
 
   /** Those of the input go. */

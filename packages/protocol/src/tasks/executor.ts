@@ -238,6 +238,8 @@ export class TaskExecutor {
       return
     }
     if (isTerminal(task.info.state)) return
+    // The deadline counted until now: a caller that takes no Blob of its output would have the task stay for ever.
+    task.releaseTimers()
     const { accepted, delivered } = sendResult(peer, payload)
     accepted.then(
       () => {

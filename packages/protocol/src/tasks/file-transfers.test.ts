@@ -165,9 +165,9 @@ describe('the caller', () => {
       },
     ],
     [
-      'sends a wrong digest, or without end',
+      'sends a wrong digest',
       async (peer) => {
-        await caller.takeOffer(offer(peer, transferIdOf(idAt(peer), 'output', 0), undefined))
+        await caller.takeOffer(offer(peer, transferIdOf(idAt(peer), 'output', 0)))
         come(transferIdOf(idAt(peer), 'output', 0))?.fail(new TsunagiError('CHUNK_ERROR', 'It lies.'))
         await settled()
       },
@@ -190,6 +190,9 @@ describe('the caller', () => {
     const id = transferIdOf(idAt(ANNA), 'output', 0)
     expect(caller.takeOffer(offer(BERT, id))).toBeUndefined()
     expect(caller.takeOffer(offer(ANNA, transferIdOf(taskId(1), 'output', 0)))).toBeUndefined()
+    const endless = Object.assign(offer(ANNA, transferIdOf(idAt(ANNA), 'output', 2)), { size: undefined })
+    await caller.takeOffer(endless)
+    expect(endless.accepted).toBe(false)
     await caller.takeOffer(offer(ANNA, id, LIMITS.maxTaskFileBytes))
     const more = offer(ANNA, transferIdOf(idAt(ANNA), 'output', 1), 1)
     // As Transfers has it: what is offered is known already.
@@ -257,6 +260,7 @@ describe('the executor', () => {
       return 'done'
     })
     capabilities.provide({ name: 'long', version: '1' }, () => new Promise((done) => (finish = done)))
+    capabilities.provide({ name: 'draw', version: '1' }, () => new Blob(['text']))
     executor = newExecutor({
       files,
       clock,
@@ -276,6 +280,9 @@ describe('the executor', () => {
       files: [{ ...place('file'), size }],
     })
   const idOf = (number: number) => transferIdOf(taskId(number << 16), 'input', 0)
+  /** One whose output is a Blob. */
+  const draw = (number: number) =>
+    ({ task_id: taskId(number << 16), capability: 'draw', input: null, deadline: 60_000, priority: 'normal' }) as const
 
   test('begins when the file is here, and removes it at the end', async () => {
     delegate(1)
@@ -338,6 +345,47 @@ describe('the executor', () => {
     expect(executor.tasks.map(({ state }) => state)).toEqual(
       Array.from({ length: LIMITS.maxFilesAwaited + 2 }, () => 'failed'),
     )
+    expect(clock.pending).toBe(0)
+  })
+
+  test('has no more tasks wait for files, of all callers together, than may wait for a place', async () => {
+    const callers = Array.from({ length: 10 }, (_, n) => `did:key:z6Mk${n}`)
+    for (const [n, caller] of callers.entries()) {
+      for (let of = 1; of <= LIMITS.maxFilesAwaited; of++) delegate(100 * n + of, caller)
+    }
+    expect(outbox.of('task_accept')).toHaveLength(LIMITS.maxQueuedTasks)
+    expect(outbox.last('task_reject').reason).toBe('full')
+    // What needs no file runs all the same while there is a place.
+    executor.handleDelegate(ANNA, { ...draw(1), capability: 'long' })
+    expect(executor.running).toBe(1)
+  })
+
+  test('counts what waits for files with all the bytes that may wait', () => {
+    const input = { file: null, more: new Uint8Array(LIMITS.maxQueuedTaskBytes / 2 + 1) }
+    for (const [n, caller] of [ANNA, BERT].entries()) {
+      executor.handleDelegate(caller, { ...draw(n), capability: 'work', input, files: [place('file')] })
+    }
+    expect([outbox.of('task_accept', ANNA).length, outbox.last('task_reject').reason]).toEqual([1, 'full'])
+  })
+
+  test('keeps few outputs whose files their caller does not take, and none beyond the deadline', async () => {
+    for (let n = 1; n <= LIMITS.maxFilesAwaited; n++) {
+      executor.handleDelegate(ANNA, draw(n))
+      await settled()
+    }
+    executor.handleDelegate(ANNA, draw(100))
+    executor.handleDelegate(BERT, draw(100))
+    await settled()
+    expect([executor.running, outbox.last('task_reject').reason, outbox.of('task_accept', BERT).length]).toEqual([
+      0,
+      'full',
+      1,
+    ])
+    clock.advance(60_000)
+    await settled()
+    const results = outbox.of('task_result')
+    expect(results).toHaveLength(LIMITS.maxFilesAwaited + 1)
+    expect(new Set(results.map((result) => 'code' in result && result.code))).toEqual(new Set(['TASK_DEADLINE']))
     expect(clock.pending).toBe(0)
   })
 

@@ -38,6 +38,10 @@ export class IncomingTask {
   offered: OfferedCapability | undefined
   /** Nobody can start it yet: the user is asked, its Blobs are not here, or its capability is not provided again. */
   isHeld = false
+  /** It is taken, and waits for its Blobs: it will need a place. */
+  awaitsFiles = false
+  /** Its handler has returned, and the Blobs of its output are on their way. */
+  isSendingFiles = false
   /** With null for each of its Blobs, until all have come. */
   input: unknown
   readonly files: readonly TaskFilePlace[]
@@ -50,7 +54,7 @@ export class IncomingTask {
   readonly abort = new AbortController()
   readonly progress: ProgressMerger
   readonly partials: PartialSender
-  /** Undo timers; called when the task has ended or its handler has returned. */
+  /** Undo timers; called when the task has ended or its output is sent. */
   readonly release: (() => void)[] = []
 
   constructor(key: string, given: Given, size: number, info: TaskInfo, clock: Clock, events: IncomingTaskEvents) {
@@ -71,7 +75,7 @@ export class IncomingTask {
     this.release.push(clock.after(Math.max(0, info.deadlineAt - clock.now()), events.onOverdue))
   }
 
-  /** Its timers stop: it has ended, or its handler has returned. Idempotent. */
+  /** Its timers stop: it has ended, or its output is sent. Idempotent. */
   releaseTimers(): void {
     for (const release of this.release.splice(0)) release()
   }

@@ -89,7 +89,7 @@ export class Intake {
 
   /** Waits for the user, who may never answer. Never rejects. */
   async #ask(task: IncomingTask, offered: OfferedCapability, policy: CapabilityPolicy, bytes: Bytes): Promise<void> {
-    const { ledger, archive, workplaces, replies, files } = this.#parts
+    const { ledger, archive, replies, files } = this.#parts
     const { peer: caller, capability } = task.info
     const input = withMarks(task.input, task.files)
     const asked = { taskId: task.info.id, caller, capability, input, size: task.size + sizeOf(task.files) }
@@ -98,7 +98,7 @@ export class Intake {
     this.#enter(task)
     const agreed = await consent
     if (isTerminal(task.info.state)) return
-    if (agreed && workplaces.hasRoom(offered, task.size)) {
+    if (agreed && this.#admission.hasRoom(offered, task.size, task.files)) {
       if (task.files.length === 0) this.place(task, offered, bytes)
       else {
         archive.keep(task, bytes)
@@ -108,7 +108,7 @@ export class Intake {
     }
     task.releaseTimers()
     task.openFiles()
-    ledger.apply(task, 'reject', { code: 'TASK_REJECTED', message: 'The task was refused.' })
+    ledger.reject(task, { code: 'TASK_REJECTED', message: 'The task was refused.' })
     replies.reject(caller, task.id, agreed ? FULL : NOT_AGREED)
   }
 
@@ -134,6 +134,7 @@ export class Intake {
   place(task: IncomingTask, offered: OfferedCapability, bytes?: Bytes): void {
     const { archive, workplaces } = this.#parts
     task.isHeld = false
+    task.awaitsFiles = false
     const waits = workplaces.waits(task, offered)
     archive.keep(task, bytes)
     if (waits) return
@@ -186,14 +187,14 @@ export class Intake {
 
   /** Its capability is provided again: it goes on, as that says. */
   resume(task: IncomingTask, offered: OfferedCapability): void {
-    const { ledger, workplaces, files, onFailed } = this.#parts
+    const { ledger, files, onFailed } = this.#parts
     task.offered = offered
     const problem = inputProblem(offered, task.input, task.files)
     if (task.info.state === 'working' && offered.onReload === 'lost') {
       onFailed(task, 'TASK_LOST', 'The page that ran the task was loaded anew.')
     } else if (problem !== undefined) {
       onFailed(task, 'TASK_INPUT_INVALID', problem)
-    } else if (workplaces.hasRoom(offered, task.size)) {
+    } else if (this.#admission.hasRoom(offered, task.size, task.files)) {
       ledger.apply(task, 'again')
       if (task.files.length === 0) this.place(task, offered)
       else files.await(task)

@@ -86,6 +86,13 @@ export class TaskLedger<Entry extends { readonly key: string; info: TaskInfo }> 
     return true
   }
 
+  /** Ends one that is not remembered: it may be offered again. */
+  reject(entry: Entry, error: TaskInfo['error']): void {
+    entry.info = afterEvent(entry.info, 'reject', this.#options.clock.now(), error)
+    this.#live.delete(entry.key)
+    this.#options.onChange(entry.info)
+  }
+
   /** Progress of a task under way. */
   report(entry: Entry, progress: number, note: string): void {
     entry.info = { ...entry.info, progress, note }

@@ -118,13 +118,15 @@ describe('whom the user is asked about', () => {
     expect(outbox.last('task_progress')).toMatchObject({ task_id: taskId(1), progress: 0 })
   })
 
-  test.each([[false], [undefined], ['yes']])('is refused after %s', async (answer) => {
+  test.each([[false], [undefined], ['yes']])('is refused after %s, which leaves nothing behind', async (answer) => {
     delegate(1)
     asked[0]?.answer(answer)
     await settled()
-    expect([runs.length, reasons(), executor.tasks[0]?.state]).toEqual([0, ['refused'], 'rejected'])
+    expect([runs.length, reasons(), executor.tasks]).toEqual([0, ['refused'], []])
     clock.advance(LIMITS.consentTimeout)
     expect(clock.pending).toBe(0)
+    delegate(1)
+    expect(asked).toHaveLength(2)
   })
 
   test('is refused where nobody answers in time, and where asking fails', async () => {
@@ -180,6 +182,18 @@ describe('how much one caller may use', () => {
     await settled()
     delegate(5)
     expect(runs).toHaveLength(4)
+  })
+
+  test('counts a task that was cancelled until its handler has returned', async () => {
+    policies.set('work', { who: 'mesh', tasksAtOnce: 1 })
+    delegate(1)
+    executor.handleCancel(ALICE, { task_id: taskId(1) })
+    delegate(2)
+    expect([runs.length, reasons()]).toEqual([1, ['full']])
+    runs[0]?.fulfil(1)
+    await settled()
+    delegate(3)
+    expect(runs).toHaveLength(2)
   })
 
   test('are seconds of running, within which a task ends', async () => {

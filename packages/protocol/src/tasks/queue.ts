@@ -18,9 +18,9 @@ export class TaskQueue<T> {
     return this.#waiting.length
   }
 
-  /** Whether one more of `size` bytes may wait. */
-  hasRoom(size: number): boolean {
-    return this.#waiting.length < LIMITS.maxQueuedTasks && this.#bytes + size <= LIMITS.maxQueuedTaskBytes
+  /** Whether one more may wait, where it and `others` that do not wait yet have `size` bytes together. */
+  hasRoom(size: number, others = 0): boolean {
+    return this.#waiting.length + others < LIMITS.maxQueuedTasks && this.#bytes + size <= LIMITS.maxQueuedTaskBytes
   }
 
   /** Call only after hasRoom(). */

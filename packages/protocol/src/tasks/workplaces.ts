@@ -1,4 +1,5 @@
 /** Where handlers run (SPEC §8): as many at once as there are places, while other tasks wait for one. */
+import type { PeerId } from '../api.ts'
 import type { ErrorCode } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import type { Clock } from '../ports.ts'
@@ -58,9 +59,26 @@ export class Workplaces {
     return this.#running.has(task)
   }
 
-  /** Whether one more task, whose message has `size` bytes, may run or wait. */
-  hasRoom(offered: OfferedCapability, size: number): boolean {
-    return this.#hasPlace(offered) || this.#queue.hasRoom(size)
+  /** Whether one more task, whose message has `size` bytes, may run or wait. @param held others that will wait as well */
+  hasRoom(offered: OfferedCapability, size: number, held: readonly IncomingTask[]): boolean {
+    return this.#hasPlace(offered) || this.mayWait(size, held)
+  }
+
+  /** As hasRoom(), of one that cannot run at once. */
+  mayWait(size: number, held: readonly IncomingTask[]): boolean {
+    return this.#queue.hasRoom(
+      held.reduce((sum, task) => sum + task.size, size),
+      held.length,
+    )
+  }
+
+  /** Handlers of a task of `caller` that has ended, and which have not returned. */
+  lingering(caller: PeerId, capability: string): number {
+    let count = 0
+    for (const { info } of this.#running) {
+      if (isTerminal(info.state) && info.peer === caller && info.capability === capability) count++
+    }
+    return count
   }
 
   /** 0 for one that runs. One that nobody can start yet comes after all that wait. */
@@ -90,7 +108,7 @@ export class Workplaces {
       return
     }
     const startedAt = clock.now()
-    this.#limitTime(task)
+    const stopLimit = this.#limitTime(task)
     let finish: () => void
     try {
       const output: unknown = await offered.handler(
@@ -101,12 +119,12 @@ export class Workplaces {
     } catch (error) {
       finish = () => this.#events.onFailed(task, 'TASK_FAILED', messageOf(error))
     }
+    stopLimit()
     this.#running.delete(task)
     const duration = Math.max(0, clock.now() - startedAt)
     this.#uses.count(capability, peer, { milliseconds: duration }, clock.now())
     this.#meanDuration += (duration - this.#meanDuration) / 8
     if (!isTerminal(task.info.state)) {
-      task.releaseTimers()
       task.progress.finish()
       finish()
     }
@@ -120,13 +138,15 @@ export class Workplaces {
     return same < offered.concurrency && this.#running.size < this.#options.capabilities.places
   }
 
-  /** Ends the task when its caller has used up the time that the policy allows. */
-  #limitTime(task: IncomingTask): void {
+  /** Ends the task when its caller has used up the time that the policy allows. @returns stops that */
+  #limitTime(task: IncomingTask): () => void {
     const { clock } = this.#options
     const left = this.#uses.timeLeft(task.info.capability, task.info.peer, clock.now())
-    if (left > LIMITS.maxDeadline) return
+    if (left > LIMITS.maxDeadline) return () => undefined
     const message = 'The time that this peer allows you of that capability is used up.'
-    task.release.push(clock.after(Math.max(0, left), () => this.#events.onFailed(task, 'TASK_REJECTED', message)))
+    const stop = clock.after(Math.max(0, left), () => this.#events.onFailed(task, 'TASK_REJECTED', message))
+    task.release.push(stop)
+    return stop
   }
 
   #startWaiting(): void {
