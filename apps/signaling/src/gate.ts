@@ -20,7 +20,7 @@ const COME_BACK_SPACING = 3
 
 const ACCOUNT = Symbol('account')
 
-/** A TCP connection, with the account in which it is counted as long as it is one of plain HTTP. */
+/** A TCP connection, or TLS over one, with the account in which it is counted as long as it is one of plain HTTP. */
 type Line = Socket & { [ACCOUNT]?: AddressAccount | undefined }
 
 export interface GateHost extends ConnectionHost {
@@ -43,6 +43,8 @@ export class Gate implements Door {
   readonly #connections = new Set<Connection>()
   /** Of these, those that have not proved a key. */
   readonly #unproven = new Set<Connection>()
+  /** Those that are counted and over which TLS is yet to be agreed on, by their ends. */
+  readonly #handshakes = new Map<string, Line>()
   #isOpen = true
   /** Milliseconds between two looks at all connections: none is late by more than the shortest of their times. */
   readonly #step: number
@@ -95,8 +97,9 @@ export class Gate implements Door {
   /**
    * A TCP connection was taken. One address has so many at most, whatever it does with them: half a request on each of all
    * that the server takes would keep everybody else out. A listed proxy speaks for many.
+   * @param isForTls what comes over it is TLS, and secured() follows
    */
-  connected(socket: Line): void {
+  connected(socket: Line, isForTls: boolean): void {
     const name = nameOfAddress(socket.remoteAddress)
     if (name === undefined || this.#host.proxies.includes(socket.remoteAddress)) return
     const { maxConnectionsPerAddress, maxRequestsPerAddress } = this.#host.limits
@@ -108,6 +111,21 @@ export class Gate implements Door {
     }
     account.requests++
     socket[ACCOUNT] = account
+    socket.on('close', forgetRequest)
+    if (!isForTls) return
+    const ends = endsOf(socket)
+    this.#handshakes.set(ends, socket)
+    socket.on('close', () => this.#handshakes.delete(ends))
+  }
+
+  /** TLS was agreed on over a connection, which is counted in its place from now on. */
+  secured(socket: Line): void {
+    const ends = endsOf(socket)
+    const below = this.#handshakes.get(ends)
+    if (below === undefined) return
+    this.#handshakes.delete(ends)
+    socket[ACCOUNT] = below[ACCOUNT]
+    below[ACCOUNT] = undefined
     socket.on('close', forgetRequest)
   }
 
@@ -233,6 +251,11 @@ function forgetRequest(this: Line): void {
   account.requests--
   this[ACCOUNT] = undefined
   this.off('close', forgetRequest)
+}
+
+/** No two connections of one server have the same. */
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`
 }
 
 function refuse(socket: Duplex, { status, retryAfter }: Refusal): void {

@@ -65,8 +65,10 @@ class LmdbShelf implements Shelf {
 
   async sweep(now: number): Promise<string[]> {
     const due = [...this.#due.getKeys({ end: [now + 1, ''], limit: SWEPT_AT_ONCE })]
-    const gone = due.flatMap(([, name]) => this.#current(name)?.text ?? [])
-    await Promise.all(due.map(([, name]) => this.#write(name, undefined)))
+    // What takes the place of one that is due may still be on its way to the disk.
+    const names = due.flatMap(([at, name]) => (this.#current(name)?.due === at ? name : []))
+    const gone = names.flatMap((name) => this.#current(name)?.text ?? [])
+    await Promise.all(names.map((name) => this.#write(name, undefined)))
     return gone
   }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
+import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
@@ -129,6 +130,23 @@ describe('with a certificate of its own', () => {
     writeFileSync(files('server').certificate, 'no certificate')
     server.reloadTls()
     expect(await subjectOf(server)).toBe('new')
+  })
+
+  test('a connection is counted once, and one over which no TLS is agreed on ends', async () => {
+    const tls = make('counted')
+    const limits = { maxConnectionsPerAddress: 1, maxRequestsPerAddress: 1, requestDeadline: 300 }
+    const server = await serve({ tls, limits })
+    const peer = connect(server, { rejectUnauthorized: false })
+    await peer.next('challenge')
+    const silent = connectTcp(server.port, '127.0.0.1')
+    await once(silent, 'connect')
+    const third = connectTcp(server.port, '127.0.0.1')
+    await once(third, 'close')
+    silent.resume()
+    await once(silent, 'close')
+    expect(await subjectOf(server)).toBe('counted')
+    peer.socket.terminate()
+    await expect.poll(() => Promise.all([subjectOf(server), subjectOf(server)])).toEqual(['counted', 'counted'])
   })
 
   test('that is not of its key the server does not start', async () => {

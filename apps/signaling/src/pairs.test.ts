@@ -28,6 +28,19 @@ test('no addressee is ever sent more than its burst and its rate, whatever the o
   )
 })
 
+test('who floods one addressee and has it forgotten among many others gets no more through to it', () => {
+  const budgets = new PairBudgets(RATES, 4, 0)
+  let taken = 0
+  for (let second = 0; second <= 60; second++) {
+    for (let round = 0; round < 20; round++) {
+      while (budgets.take('a', second * 1_000, 10)) taken += 10
+      for (let other = 0; other < 9; other++) budgets.take(`${second} ${round} ${other}`, second * 1_000, 1)
+    }
+  }
+  expect(taken).toBeLessThanOrEqual(RATES.byteBurst + 60 * RATES.byteRate)
+  expect(taken / 10).toBeLessThanOrEqual(RATES.messageBurst + 60 * RATES.messageRate)
+})
+
 test('who floods one addressee may send another half of its burst at once, and then what its rate is', () => {
   const budgets = new PairBudgets(RATES, 4, 0)
   for (let i = 0; i < 8; i++) expect(budgets.take('a', 0, 0)).toBe(true)

@@ -11,14 +11,14 @@ export function pairRates(limits: SignalingLimits): TrafficRates {
   }
 }
 
-/** Of a budget's bursts: what must be left of them for all, and what one begins with at least. */
+/** Of a budget's bursts: what must be left of them for all, and what one begins with at least, where none is forgotten. */
 const HALF = 0.5
 
 /**
  * The budgets of one socket's addressees. What it sends to all of them is taken from one such budget too, so none of theirs is
  * ever lower than that. As long as half of that is left nothing is remembered of each, and few sockets ever send as much. From
  * then on at least the last `most` addressees are remembered, at most twice as many: those of now, and those before them,
- * which all go at once.
+ * which all go at once. Once some may have gone, who is not remembered begins with what is left for all.
  */
 export class PairBudgets {
   readonly #most: number
@@ -51,7 +51,7 @@ export class PairBudgets {
   #budgetOf(addressee: string, now: number): TrafficBudget {
     const known = this.#recent?.get(addressee)
     if (known !== undefined) return known
-    const budget = this.#before?.get(addressee) ?? this.#all.another(now, HALF)
+    const budget = this.#before?.get(addressee) ?? this.#all.another(now, this.#before === undefined ? HALF : 0)
     if (this.#recent === undefined || this.#recent.size >= this.#most) {
       this.#before = this.#recent
       this.#recent = new Map()

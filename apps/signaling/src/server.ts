@@ -146,12 +146,14 @@ export async function createSignalingServer(options: SignalingServerOptions = {}
     },
     webApp: options.webApp,
   })
-  const secure = tls && createTlsServer({ ...timeouts, ...readTlsFiles(tls) }, answer)
+  const handshakeTimeout = limits.requestDeadline
+  const secure = tls && createTlsServer({ ...timeouts, handshakeTimeout, ...readTlsFiles(tls) }, answer)
   const http = secure ?? createServer(timeouts, answer)
   http.maxConnections = limits.maxConnections + limits.maxRequests
   // Of requests alone: a timer of a socket that became a peer's would stay as long as that.
   http.prependListener('request', ({ socket }) => socket.setTimeout(limits.requestSilence))
-  http.on('connection', (socket: Socket) => gate.connected(socket))
+  http.on('connection', (socket: Socket) => gate.connected(socket, secure !== undefined))
+  secure?.on('secureConnection', (socket) => gate.secured(socket))
   http.on('upgrade', (request, socket, head) => gate.upgrade(request, socket, head))
   const taken = await listen(http, host, port)
   // As when the process is out of files: those who are connected stay.

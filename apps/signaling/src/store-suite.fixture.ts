@@ -53,6 +53,13 @@ export function storeSuite(open: () => Promise<Store>, { reopens }: { readonly r
     expect(await shelf.read('5')).toEqual(record('five'))
   })
 
+  test('what takes the place of something that is due is not swept with it', async () => {
+    const shelf = await newShelf()
+    await shelf.replace('a', undefined, record('old', 1))
+    const [outcome, swept] = await Promise.all([shelf.replace('a', record('old', 1), record('new')), shelf.sweep(2)])
+    expect([outcome, swept, await shelf.read('a')]).toEqual(['done', [], record('new')])
+  })
+
   test('a full shelf refuses what is new, and takes what is in the place of something', async () => {
     const shelf = await newShelf({ records: 2, whenFull: 'refuse' })
     const outcomes = await Promise.all(['a', 'b', 'c'].map((name) => shelf.replace(name, undefined, record(name))))
