@@ -115,7 +115,10 @@ export class Gate implements Door {
     if (!isForTls) return
     const ends = endsOf(socket)
     this.#handshakes.set(ends, socket)
-    socket.on('close', () => this.#handshakes.delete(ends))
+    // Its ends may be those of a newer one by then.
+    socket.on('close', () => {
+      if (this.#handshakes.get(ends) === socket) this.#handshakes.delete(ends)
+    })
   }
 
   /** TLS was agreed on over a connection, which is counted in its place from now on. */
