@@ -12,7 +12,7 @@ import {
   utf8,
 } from '@tsunagi/protocol/signaling'
 import { createSignalingServer, type SignalingServer, type SignalingServerOptions } from '@tsunagi/signaling'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SignalingClient } from '../../apps/signaling/src/client.fixture.ts'
 import { Browser, PushService } from '../../apps/signaling/src/push-service.fixture.ts'
 import { openRedisStore } from '../../apps/signaling/src/redis-store.fixture.ts'
@@ -110,7 +110,7 @@ function ownerOf(presence: Bytes): string {
   return owner?.name ?? 'a stranger'
 }
 
-async function join(server: SignalingServer, key?: SigningKey): Promise<Peer> {
+async function join(server: Pick<SignalingServer, 'url'>, key?: SigningKey): Promise<Peer> {
   const own = key ?? (await crypto.generateSigningKey())
   const peer = new Peer(new SignalingClient(server.url), own)
   const isKnown = peers.some((other) => equalBytes(other.key.publicKey, own.publicKey))
@@ -196,6 +196,26 @@ describe('peers at two nodes', () => {
     witness.relay(newer, 'to the newer')
     await hears(newer, 'to the newer')
     await knows(witness, newer)
+  })
+
+  test('a key that moved is at its new node for a third node too, and when it has left, nowhere', async () => {
+    // Both nodes go on in the mesh, and one key moves each way: whichever node is read last.
+    const [alice, bob] = [await join(here), await join(there)]
+    const [one, two] = [await join(here), await join(there)]
+    await knows(alice, bob, one, two)
+    const moved = [await join(there, one.key), await join(here, two.key)] as const
+    await Promise.all([one.client.closed, two.client.closed])
+    const third = await node()
+    const carol = await join(third)
+    await knows(carol, alice, bob, one, two)
+    for (const peer of moved) {
+      carol.relay(peer, 'are you there?')
+      await hears(peer, 'are you there?')
+    }
+    for (const { client } of moved) client.socket.close()
+    await knows(carol, alice, bob)
+    const dave = await join(await node())
+    expect([...dave.members].sort()).toEqual([alice, bob, carol].map(({ name }) => name).sort())
   })
 
   test('a key that joins at both at once is left at one of them', async () => {
@@ -301,6 +321,40 @@ test('a node that dies is missed by the others, and its peers are at home at ano
   await knows(alice, moved)
 })
 
+test('a key that went from a node that died is met where it is, also by who came before the death was noticed', async () => {
+  const proxies = [await TcpProxy.to(redis.port), await TcpProxy.to(redis.port)]
+  const dying = await Promise.all(proxies.map(({ port }) => node({ redisUrl: `redis://127.0.0.1:${port}` })))
+  const [one, two, ...others] = await Promise.all([...dying, ...dying].map((server) => join(server)))
+  for (const proxy of proxies) proxy.cut()
+  const moved = [await join(here, one?.key), await join(there, two?.key)] as const
+  const alice = await join(await node())
+  await knows(alice, ...moved, ...others)
+  await knows(alice, ...moved)
+  for (const peer of moved) {
+    alice.relay(peer, 'still you')
+    await hears(peer, 'still you')
+  }
+})
+
+test('a node that stood still so long that it counted as dead is one of many when it goes on', async () => {
+  const stopped = await ServerProcess.start({ REDIS_URL: redis.url })
+  try {
+    const [alice, bob] = [await join(stopped), await join(here)]
+    await knows(bob, alice)
+    stopped.signal('SIGSTOP')
+    await knows(bob)
+    stopped.signal('SIGCONT')
+    await knows(bob, alice)
+    bob.relay(alice, 'there you are')
+    await hears(alice, 'there you are')
+    await knows(alice, bob)
+    alice.client.socket.close()
+    await knows(bob)
+  } finally {
+    stopped.signal('SIGKILL')
+  }
+})
+
 test('of a node that is killed all peers are at the other within 5 seconds, and meet again', async () => {
   const proxy = await TcpProxy.to()
   const settings = { REDIS_URL: redis.url, TSUNAGI_ORIGINS: `ws://127.0.0.1:${proxy.port}` }
@@ -399,6 +453,40 @@ describe('without Redis', () => {
     expect(await readiness(there)).toBe('ready')
     bob.relay(alice, 'back')
     await hears(alice, 'hello', 'back')
+  })
+
+  test('who leaves a node as the last of the mesh is missed by those at others when it is back', async () => {
+    const proxy = await TcpProxy.to(redis.port)
+    onTestFinished(() => proxy.cut())
+    const away = await node({ redisUrl: `redis://127.0.0.1:${proxy.port}` })
+    const [alice, bob] = [await join(away), await join(here)]
+    await knows(bob, alice)
+    proxy.upstream = 0
+    proxy.drop()
+    await vi.waitFor(async () => expect(await readiness(away)).toBe('degraded'), SOON)
+    alice.client.socket.close()
+    await alice.client.closed
+    await knows(bob, alice)
+    // So soon that no other node counts it as dead.
+    proxy.upstream = redis.port
+    await vi.waitFor(async () => expect(await readiness(away)).toBe('ready'), SOON)
+    await knows(bob)
+    await knows(await join(await node()), bob)
+    await knows(await join(away), ...peers.slice(1, 3))
+  })
+
+  test('who joined just before it was lost makes room for the same key at another node after it', async () => {
+    const alice = await join(here)
+    redis.freeze()
+    const older = await join(here)
+    await redis.stop()
+    await vi.waitFor(async () => expect(await readiness(here)).toBe('degraded'), SOON)
+    await redis.start()
+    await knows(await join(there), alice, older)
+    const newer = await join(there, older.key)
+    expect((await older.client.closed).code).toBe(SIGNALING_CLOSE.replaced)
+    alice.relay(newer, 'to the newer')
+    await hears(newer, 'to the newer')
   })
 
   test('a node starts, and is one of many when it is there', async () => {

@@ -58,7 +58,7 @@ export class ServerProcess {
     return `http://127.0.0.1:${this.port}`
   }
 
-  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#process.kill(signal)
   }
 

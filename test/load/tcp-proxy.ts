@@ -40,6 +40,11 @@ export class TcpProxy {
   /** For good. */
   cut(): void {
     this.#server.close()
+    this.drop()
+  }
+
+  /** Ends the connections there are. New ones are taken. */
+  drop(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
 }

@@ -14,7 +14,8 @@ const RETRY_MOST = 2_000
 /** Bytes that may wait for Redis; above it nothing is relayed to other nodes. */
 const REDIS_HIGH_MARK = 16 * 1024 * 1024
 
-const NODES = 'tsunagi:nodes'
+/** Set of the names of the nodes. */
+export const NODES = 'tsunagi:nodes'
 const nodeKey = (node: string) => `tsunagi:node:${node}`
 
 export interface RedisEvents {
@@ -142,14 +143,14 @@ export class RedisLink {
     this.#isUp = true
     try {
       await this.#sayAlive()
+      // Before, since the others would take this node for dead where it has much to write and read.
+      this.#beat()
       await this.#events.up()
     } catch {
       this.giveUp()
       return
     }
     this.#log.info('Redis is there')
-    this.#cancelBeat()
-    this.#beat()
   }
 
   #lost(): void {
@@ -161,8 +162,10 @@ export class RedisLink {
   }
 
   #beat(): void {
+    this.#cancelBeat()
     const tick = async () => {
-      await this.#sayAlive()
+      // The others took it for dead, and have its members no more. It comes back as after a loss.
+      if (await this.#sayAlive()) return this.giveUp()
       await this.#events.beat(new Set(await this.otherNodes()))
     }
     this.#cancelBeat = this.#clock.after(BEAT, () => {
@@ -173,7 +176,10 @@ export class RedisLink {
     })
   }
 
-  #sayAlive(): Promise<unknown> {
-    return this.commands.pipeline().sadd(NODES, this.node).set(nodeKey(this.node), '', 'PX', NODE_LIFE).exec()
+  /** Answers whether it was not among those that live. */
+  async #sayAlive(): Promise<boolean> {
+    const sign = this.commands.set(nodeKey(this.node), '', 'PX', NODE_LIFE)
+    const [added] = await Promise.all([this.commands.sadd(NODES, this.node), sign])
+    return added === 1
   }
 }

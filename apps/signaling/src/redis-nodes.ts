@@ -5,7 +5,7 @@
  *
  *     tsunagi:nodes                      the names of the nodes
  *     tsunagi:node:<node>                there as long as the node lives
- *     tsunagi:members:<mesh>:<node>      key → MemberRecord
+ *     tsunagi:members:<mesh>:<node>      key → MemberRecord, of those who joined there last
  *     tsunagi:mesh:<mesh>                channel: MeshNews
  *     tsunagi:mail:<node>                channel: NodeMail
  */
@@ -21,7 +21,7 @@ import {
   toBytes,
   toText,
 } from './node-messages.ts'
-import { RedisLink, type RedisLinkOptions } from './redis-link.ts'
+import { NODES, RedisLink, type RedisLinkOptions } from './redis-link.ts'
 
 /** Of the id of mail. */
 const ID_END = 16
@@ -31,6 +31,14 @@ const MEMBERS_LIFE = 60_000
 
 /** Where more join at one moment they find each other by what they offer, as in any large mesh. */
 const MOST_JOINING = 32
+
+/** A key is at the node where it joined last. One step, so that the records tell the same order of joins as the news. */
+const JOIN = `
+local members, own, key, record, life, channel, news = unpack(ARGV)
+for _, node in ipairs(redis.call('SMEMBERS', KEYS[1])) do redis.call('HDEL', members .. node, key) end
+redis.call('HSET', members .. own, key, record)
+redis.call('PEXPIRE', members .. own, life)
+redis.call('PUBLISH', channel, news)`
 
 const membersKey = (mesh: string, node: string) => `tsunagi:members:${mesh}:${node}`
 const meshChannel = (mesh: string) => `tsunagi:mesh:${mesh}`
@@ -51,6 +59,8 @@ export class RedisNodes implements OtherNodes {
   readonly link: RedisLink
   readonly #metrics: Metrics
   readonly #followed = new Map<string, Followed>()
+  /** Names of meshes of which Redis may hold members of this node. */
+  readonly #written = new Set<string>()
   /** Meshes whose members at other nodes have to be read, one after the other. */
   readonly #toRead = new Set<Followed>()
   #reading: Promise<void> = Promise.resolve()
@@ -95,6 +105,7 @@ export class RedisNodes implements OtherNodes {
     this.#followed.delete(name)
     this.#toRead.delete(followed)
     this.link.unsubscribe(meshChannel(name))
+    if (this.link.isUp) this.#erase(name)
   }
 
   joined(mesh: Mesh, member: Member, introduced: readonly Member[]): void {
@@ -104,9 +115,13 @@ export class RedisNodes implements OtherNodes {
     const turn = ++this.#turn
     followed.unheard.set(key, turn)
     const to = introduced.filter(({ node }) => node !== undefined).map(({ publicKey }) => toText(publicKey))
-    const presence = toText(member.presence)
-    this.#write(followed, member)
-    this.#publish(followed, { news: 'joined', node: this.link.node, key, presence, turn, to })
+    const { node } = this.link
+    const { name } = followed
+    const news: MeshNews = { news: 'joined', node, key, presence: toText(member.presence), turn, to }
+    const channel = meshChannel(name)
+    const args = [membersKey(name, ''), node, key, recordOf(mesh, member), MEMBERS_LIFE, channel, JSON.stringify(news)]
+    this.#written.add(name)
+    this.link.attempt(this.link.commands.eval(JOIN, 1, NODES, ...args))
   }
 
   left(mesh: Mesh, member: Member): void {
@@ -115,15 +130,15 @@ export class RedisNodes implements OtherNodes {
     const key = toText(member.publicKey)
     followed.unheard.delete(key)
     if (!this.link.isUp) return
-    this.link.attempt(this.link.commands.hdel(membersKey(followed.name, this.link.node), key))
-    this.#publish(followed, { news: 'left', node: this.link.node, key })
+    this.#remove(followed, key)
+    this.#publish(followed.name, { news: 'left', node: this.link.node, key })
   }
 
   announced(mesh: Mesh, member: Member, tags: readonly Bytes[]): void {
     const followed = this.#followedBy(mesh)
     if (followed === undefined || !this.link.isUp) return
     this.#write(followed, member)
-    this.#publish(followed, {
+    this.#publish(followed.name, {
       news: 'announced',
       node: this.link.node,
       key: toText(member.publicKey),
@@ -141,18 +156,23 @@ export class RedisNodes implements OtherNodes {
 
   async #up(): Promise<void> {
     await this.link.subscribe(mailChannel(this.link.node))
-    for (const followed of this.#followed.values()) {
-      // What it held before Redis was lost may be there still.
-      this.link.attempt(this.link.commands.del(membersKey(followed.name, this.link.node)))
-      for (const member of followed.mesh.members) this.#write(followed, member)
-      await this.#follow(followed)
-      this.#publish(followed, { news: 'back', node: this.link.node })
+    for (const name of new Set([...this.#written, ...this.#followed.keys()])) {
+      // What it held before Redis was lost may be there still, also of a mesh whose last member here left meanwhile.
+      this.#erase(name)
+      const followed = this.#followed.get(name)
+      if (followed !== undefined) {
+        for (const member of followed.mesh.members) this.#write(followed, member)
+        await this.#follow(followed)
+      }
+      this.#publish(name, { news: 'back', node: this.link.node })
     }
   }
 
   /** Those at other nodes cannot be reached, which their sessions notice or survive; when Redis is back they are told of again. */
   #down(): void {
     this.#toRead.clear()
+    // No echo comes over a new connection.
+    for (const { unheard } of this.#followed.values()) unheard.clear()
     this.#keepThoseAt(new Set())
   }
 
@@ -240,21 +260,31 @@ export class RedisNodes implements OtherNodes {
 
   #write({ name, mesh }: Followed, member: Member): void {
     if (member.node !== undefined) return
-    const record: MemberRecord = { presence: toText(member.presence), tags: mesh.tagsOf(member).map(toText) }
     const key = membersKey(name, this.link.node)
+    this.#written.add(name)
     this.link.attempt(
       this.link.commands
         .pipeline()
-        .hset(key, toText(member.publicKey), JSON.stringify(record))
+        .hset(key, toText(member.publicKey), recordOf(mesh, member))
         .pexpire(key, MEMBERS_LIFE)
         .exec(),
     )
   }
 
+  #remove({ name }: Followed, key: string): void {
+    this.link.attempt(this.link.commands.hdel(membersKey(name, this.link.node), key))
+  }
+
+  /** Removes all members of this node from Redis. */
+  #erase(name: string): void {
+    const erased = this.link.commands.del(membersKey(name, this.link.node))
+    this.link.attempt(erased.then(() => this.#followed.has(name) || this.#written.delete(name)))
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // Messages between nodes
 
-  #publish({ name }: Followed, news: MeshNews): void {
+  #publish(name: string, news: MeshNews): void {
     this.link.attempt(this.link.commands.publish(meshChannel(name), JSON.stringify(news)))
   }
 
@@ -333,6 +363,8 @@ export class RedisNodes implements OtherNodes {
       case 'joined': {
         // Redis orders the joins of a key for all nodes alike: ours, which we have not heard yet, comes after this one.
         if (unheard.has(news.key)) return
+        // What it announced here at the last may have been written after it joined there.
+        if (known !== undefined && known.node === undefined) this.#remove(followed, news.key)
         const member = this.#seat(followed, news.node, news.key, news.presence)
         if (member === undefined) return
         // Those of ours that join at this moment were not shown it, nor it them: its node had not heard of them, nor we of it.
@@ -351,4 +383,9 @@ export class RedisNodes implements OtherNodes {
         if (known?.node === news.node) mesh.announce(known, news.tags.map(toBytes))
     }
   }
+}
+
+function recordOf(mesh: Mesh, member: Member): string {
+  const record: MemberRecord = { presence: toText(member.presence), tags: mesh.tagsOf(member).map(toText) }
+  return JSON.stringify(record)
 }
